@@ -1,0 +1,86 @@
+"""Bayesian scaling laws: from training runs to a credible interval on the best plan.
+
+    import bayeslaw as bl
+    from bayeslaw.models import Chinchilla
+
+    posterior = bl.fit(Chinchilla, bl.load_chinchilla())
+    bl.allocate(posterior, flops=5.76e23)
+
+Names are loaded when first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "AbstractLaw": "_law",
+    "AbstractNoise": "_noise",
+    "Allocation": "_allocate",
+    "Choices": "_decision",
+    "Decision": "_decision",
+    "InputError": "_errors",
+    "Integers": "_decision",
+    "LogNormal": "_noise",
+    "LogRange": "_decision",
+    "Normal": "_noise",
+    "OneSided": "_noise",
+    "Posterior": "_posterior",
+    "Prediction": "_predict",
+    "Range": "_decision",
+    "Scalar": "_tree",
+    "Status": "_errors",
+    "StudentT": "_noise",
+    "allocate": "_allocate",
+    "fetch_chinchilla_epoch": "datasets",
+    "fit": "_fit",
+    "load": "_posterior",
+    "load_chinchilla": "datasets",
+    "make_chinchilla": "datasets",
+    "model": "_tree",
+    "predict": "_predict",
+    "simulate": "_predict",
+}
+
+__all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from bayeslaw._allocate import Allocation as Allocation
+    from bayeslaw._allocate import allocate as allocate
+    from bayeslaw._decision import Choices as Choices
+    from bayeslaw._decision import Decision as Decision
+    from bayeslaw._decision import Integers as Integers
+    from bayeslaw._decision import LogRange as LogRange
+    from bayeslaw._decision import Range as Range
+    from bayeslaw._errors import InputError as InputError
+    from bayeslaw._errors import Status as Status
+    from bayeslaw._fit import fit as fit
+    from bayeslaw._law import AbstractLaw as AbstractLaw
+    from bayeslaw._noise import AbstractNoise as AbstractNoise
+    from bayeslaw._noise import LogNormal as LogNormal
+    from bayeslaw._noise import Normal as Normal
+    from bayeslaw._noise import OneSided as OneSided
+    from bayeslaw._noise import StudentT as StudentT
+    from bayeslaw._posterior import Posterior as Posterior
+    from bayeslaw._posterior import load as load
+    from bayeslaw._predict import Prediction as Prediction
+    from bayeslaw._predict import predict as predict
+    from bayeslaw._predict import simulate as simulate
+    from bayeslaw._tree import Scalar as Scalar
+    from bayeslaw._tree import model as model
+    from bayeslaw.datasets import fetch_chinchilla_epoch as fetch_chinchilla_epoch
+    from bayeslaw.datasets import load_chinchilla as load_chinchilla
+    from bayeslaw.datasets import make_chinchilla as make_chinchilla
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'bayeslaw' has no attribute {name!r}")
+    value = getattr(import_module(f"bayeslaw.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "models", "plots", "datasets"])

@@ -1,0 +1,241 @@
+"""`allocate`: the optimum of a decision in every posterior draw, so that the answer is a distribution."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Array
+
+from bayeslaw._columns import COLUMNS
+from bayeslaw._decision import Choices, Decision, Range
+from bayeslaw._errors import InputError, Status
+from bayeslaw._posterior import Posterior, flat
+from bayeslaw._predict import NEW_RUN, column_variable, far, need_posterior, response_dataset, serious, summarise
+from bayeslaw._runs import number_columns, read_table
+from bayeslaw._tree import Joint, float64
+
+# Zoom grid: points a side by number of continuous variables, and rounds so that the last step is below 1e-7 of the box.
+_SIDE = {0: 1, 1: 33, 2: 33, 3: 13, 4: 9}
+_STEP = 1e-7
+_EDGE = 1e-5  # closer than this to the end of the box (as a share of it) counts as on it
+_EDGE_SHARE = 0.01
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Allocation:
+    """The optimum of a decision, draw by draw.
+
+    - `draws`: xarray Dataset with dims (chain, draw, scenario): every reported variable, the response there
+      (`loss` is the mean function, `loss_new_run` a run with its noise), and the flag `at_edge`. What was
+      given (`flops`) is a coordinate of `scenario`.
+    - `status`: optimum at the edge of the search box, distance from the data, health of the posterior.
+    """
+
+    draws: xr.Dataset
+    decision: Decision
+    status: tuple[Status, ...]
+
+    @property
+    def edge_share(self) -> xr.DataArray:
+        """For each scenario the share of draws whose optimum lies on the edge of the search box."""
+        return self.draws["at_edge"].mean(("chain", "draw"))
+
+    def summary(self, prob: float = 0.9) -> pd.DataFrame:
+        """Median and equal-tailed credible interval of mass `prob`, a row per scenario and quantity.
+
+        `covers` says what the interval is of (the optimum, the mean function or a new run); `at_edge` is
+        the share of draws whose optimum lies on the edge of the search box.
+        """
+        frame = summarise(self.draws, prob)
+        frame["at_edge"] = np.repeat(self.edge_share.to_numpy(), len(frame) // self.draws.sizes["scenario"])
+        return frame
+
+    def __repr__(self) -> str:
+        lines = [self.decision.question, "90 % intervals:", self.summary().to_string(), *map(str, self.status)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from bayeslaw._html import table
+
+        title = f"{self.decision.question} (equal-tailed 90 % credible intervals)"
+        return table(self.summary(), title, self.status)
+
+
+@float64
+def allocate(
+    posterior: Posterior,
+    decision: Decision | None = None,
+    *,
+    method: Literal["search", "closed_form"] = "search",
+    seed: int = 0,
+    **given: Any,
+) -> Allocation:
+    """Where the optimum lies, as a distribution: `allocate(posterior, flops=[1e22, "5.76e23"])`.
+
+    For each posterior draw and each scenario, the choice that minimises the law's mean. This is an
+    interval on *where the optimum is*, not yet one plan that is good on average.
+
+    - `decision`: the law's first decision when left out; `decision.within(params=...)` narrows the search.
+    - `given`: what the decision needs, one value or many (values broadcast to one scenario each).
+    - `method`: `"search"` (a zoom grid, always available) or `"closed_form"` where the decision has one.
+    - `seed`: for the noise in `loss_new_run`.
+
+    Raises `InputError` for unknown or missing quantities and for budgets that no choice in the box meets.
+    """
+    need_posterior(posterior)
+    decision = default_decision(posterior) if decision is None else decision
+    decision.check_given(given)
+    numbers, notes = number_columns(read_table(given), decision.given, what="scenario")
+    if method not in ("search", "closed_form"):
+        raise InputError(f"method must be 'search' or 'closed_form', got {method!r}.")
+    if method == "closed_form" and decision.closed_form is None:
+        raise InputError("this decision has no closed form; use method='search'.")
+    scenarios = {name: jnp.asarray(values) for name, values in numbers.items()}
+    values = flat(posterior)
+    plan, mean, new, edge, best = jax.tree.map(
+        np.asarray, _solve(jax.random.key(seed), posterior.joint, values, scenarios, decision, method)
+    )
+    _check_reached(decision, numbers, plan, best)
+    response = posterior.response
+    names = [name for name in decision.report if name not in decision.given]
+    coords = {name: column_variable(name, array) for name, array in numbers.items()}
+    found = {name: plan[name] for name in names} | {response: mean, response + NEW_RUN: new, "at_edge": edge}
+    medians = {name: np.median(array, axis=0) for name, array in plan.items()}
+    status = serious(posterior) + notes + _edge_status(decision, numbers, edge) + far(posterior, medians)
+    return Allocation(response_dataset(posterior, found, coords), decision, tuple(status))
+
+
+def default_decision(posterior: Posterior) -> Decision:
+    """The first decision of the posterior's law."""
+    decisions = posterior.prior.decisions()
+    if not decisions:
+        raise InputError(f"{type(posterior.prior).__name__} declares no decision: pass one, Decision(choose=..., ...).")
+    return next(iter(decisions.values()))
+
+
+@partial(jax.jit, static_argnames=("decision", "method"))
+def _solve(
+    key: Array, joint: Joint, values: Mapping[str, Any], scenarios: Mapping[str, Array], decision: Decision, method: str
+) -> Any:
+    """Plans, mean, new run, edge flag and objective, each (draws, scenarios)."""
+    draws = len(next(iter(values.values())))
+
+    def one(key: Array, draw: Mapping[str, Any], given: Mapping[str, Array]) -> Any:
+        filled = joint.fill(draw)
+        if method == "closed_form":
+            assert decision.closed_form is not None
+            choice, edge = _into_box(decision, decision.closed_form(filled.law, **given))
+        else:
+            choice, edge = _search(decision, lambda c: _score(decision, filled.law, c, given))
+        plan = decision.columns(choice, given)
+        plan = {name: jnp.asarray(value, dtype=float) for name, value in plan.items()}
+        row = {name: plan[name][None] for name in filled.columns()}
+        mean, new = filled.mean(row)[0], filled.observe(row).sample(key)[0]
+        return plan, mean, new, edge, _score(decision, filled.law, choice, given)
+
+    def scenario(inputs: tuple[Array, Mapping[str, Array]]) -> Any:
+        key, given = inputs
+        return jax.vmap(one, in_axes=(0, 0, None))(jax.random.split(key, draws), values, given)
+
+    # One scenario after the other: memory stays that of one, however many are asked for.
+    keys = jax.random.split(key, len(next(iter(scenarios.values()))))
+    return jax.tree.map(lambda array: jnp.moveaxis(array, 0, 1), jax.lax.map(scenario, (keys, dict(scenarios))))
+
+
+def _score(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> Array:
+    """What is minimised, infinite where a column is impossible (fewer than one token) or the law is undefined."""
+    plan = decision.columns(choice, given)
+    value = decision.score(law, plan)
+    possible = jnp.isfinite(value)
+    for name, column in plan.items():
+        if name in COLUMNS:
+            possible &= COLUMNS[name].allows(column)
+    return jnp.where(possible, value, jnp.inf)
+
+
+def _search(decision: Decision, score: Any) -> tuple[dict[str, Array], Array]:
+    """The best choice in the box and whether it lies on its edge.
+
+    Menus are enumerated; continuous variables are searched on a grid that zooms into its best cell. It
+    needs no derivatives and no start, and does not stop in a local minimum wider than a grid step.
+    """
+    menus = {name: space for name, space in decision.choose.items() if isinstance(space, Choices)}
+    ranges = {name: space for name, space in decision.choose.items() if isinstance(space, Range)}
+    size = len(ranges)
+    side = _SIDE.get(size, 5)
+    grid = jnp.asarray(np.array(list(itertools.product(np.linspace(0, 1, side), repeat=size)), dtype=float))
+    shrink = 2 / (side - 1) if size else 1.0
+    rounds = int(np.ceil(np.log(_STEP) / np.log(shrink))) if size else 1
+
+    def place(unit: Array) -> dict[str, Array]:
+        return {name: space.at(unit[i]) for i, (name, space) in enumerate(ranges.items())}
+
+    def zoom(item: Mapping[str, Array]) -> tuple[Array, Array]:
+        def step(box: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+            low, width = box
+            units = low + width * grid
+            best = units[jnp.argmin(jax.vmap(lambda unit: score({**item, **place(unit)}))(units))]
+            width = width * shrink
+            return (jnp.clip(best - width / 2, 0.0, 1.0 - width), width), None
+
+        (low, width), _ = jax.lax.scan(step, (jnp.zeros(size), jnp.ones(())), None, length=rounds)
+        units = low + width * grid
+        scores = jax.vmap(lambda unit: score({**item, **place(unit)}))(units)
+        return units[jnp.argmin(scores)], jnp.min(scores)
+
+    items = np.array(list(itertools.product(*(menu.values for menu in menus.values()))), dtype=float)
+    units, scores = jax.vmap(lambda row: zoom({name: row[i] for i, name in enumerate(menus)}))(jnp.asarray(items))
+    best = jnp.argmin(scores)
+    unit, item = units[best], jnp.asarray(items)[best]
+    edge = jnp.any((unit < _EDGE) | (unit > 1 - _EDGE))
+    for i, menu in enumerate(menus.values()):
+        if menu.ordered_ends:
+            edge |= (item[i] == menu.values[0]) | (item[i] == menu.values[-1])
+    return {**place(unit), **{name: item[i] for i, name in enumerate(menus)}}, edge
+
+
+def _into_box(decision: Decision, choice: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+    """A formula's optimum moved to the nearest point of the box, and whether it had to be."""
+    inside, edge = {}, jnp.asarray(False)
+    for name, space in decision.choose.items():
+        if isinstance(space, Choices):
+            raise InputError("a closed form needs ranges to choose from, not menus; use method='search'.")
+        inside[name] = jnp.clip(choice[name], space.low, space.high)
+        edge |= inside[name] != choice[name]
+    return inside, edge
+
+
+def _check_reached(decision: Decision, numbers: Mapping[str, Any], plan: Mapping[str, Any], best: np.ndarray) -> None:
+    for i in np.flatnonzero(~np.isfinite(best).all(axis=0)):
+        asked = ", ".join(f"{name} = {array[i]:.4g}" for name, array in numbers.items())
+        box = ", ".join(f"{name} in {space!r}" for name, space in decision.choose.items())
+        for name, values in plan.items():
+            known = COLUMNS.get(name)
+            if known is not None and not known.allows(values[:, i]).all():
+                raise InputError(
+                    f"{asked} cannot be met: with {box}, {name} would be {values[0, i]:.3g} at best, and must be "
+                    f"{known.domain}. Give another budget, or other limits by decision.within(...)."
+                )
+        raise InputError(f"{asked}: the law has no finite value anywhere with {box}.")
+
+
+def _edge_status(decision: Decision, numbers: Mapping[str, Any], edge: np.ndarray) -> list[Status]:
+    shares = edge.mean(axis=0)
+    found = []
+    for i in np.flatnonzero(shares > _EDGE_SHARE):
+        asked = ", ".join(f"{name} = {array[i]:.4g}" for name, array in numbers.items())
+        found.append(
+            Status(
+                f"at {asked} the optimum lies on the edge of the search box in {shares[i]:.0%} of draws: it may be "
+                f"beyond. The box is {', '.join(f'{n} in {s!r}' for n, s in decision.choose.items())}; widen it by "
+                "decision.within(...), or read the edge as the answer."
+            )
+        )
+    return found

@@ -1,0 +1,171 @@
+"""The one table of column names: what each is called, its unit, its meaning and the values it may take.
+
+Data, scenarios, decisions and plots all read it. A law may use columns that are not here (they are
+checked for being finite numbers, no more); a law for everyone should add its columns to the table.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bayeslaw._errors import InputError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One entry of the notation table.
+
+    `low` and `high` bound what is possible (a value outside is an error, and an open bound excludes
+    its end); `usual` bounds what is plausible (values wholly outside are pointed out, not refused).
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    symbols: tuple[str, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
+    open: bool = False
+    usual: tuple[float, float] = (-math.inf, math.inf)
+    advice: str = ""
+
+    def allows(self, value: Any) -> Any:
+        """Elementwise: may the column hold this value? Works on NumPy and JAX arrays alike."""
+        inside = (value > self.low) if self.open else (value >= self.low)
+        return inside & (value <= self.high)
+
+    @property
+    def domain(self) -> str:
+        """The allowed values in words, such as `greater than 0` or `between 0 and 1`."""
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return f"between {self.low:g} and {self.high:g}"
+        if math.isfinite(self.low):
+            return f"{'greater than' if self.open else 'at least'} {self.low:g}"
+        return "a finite number"
+
+
+def _count(name: str, unit: str, meaning: str, *symbols: str, **kwargs: Any) -> Column:
+    return Column(name, unit, meaning, symbols, low=1.0, **kwargs)
+
+
+_BILLIONS = "They look like billions entered as units: write 7e9 or '7B', not 7."
+
+COLUMNS: Mapping[str, Column] = {
+    column.name: column
+    for column in (
+        _count("params", "parameters", "all parameters, embeddings included", "N", "n_params", "parameters",
+               "model_size", usual=(1e3, 1e17), advice=_BILLIONS),
+        _count("active_params", "parameters", "parameters used per token", "N_act", usual=(1e3, 1e17), advice=_BILLIONS),
+        _count("nonembedding_params", "parameters", "parameters without embeddings", "N_ne", usual=(1e3, 1e17),
+               advice=_BILLIONS),
+        _count("tokens", "tokens", "tokens seen in training", "D", "n_tokens", "training_tokens", usual=(1e4, 1e19),
+               advice=_BILLIONS),
+        _count("unique_tokens", "tokens", "distinct tokens available", "U", usual=(1e4, 1e19), advice=_BILLIONS),
+        _count("flops", "FLOPs", "training compute", "C", "compute", "training_flop", usual=(1e9, 1e36),
+               advice="Compute is counted in FLOPs, not petaflop/s-days (1 PF-day = 8.64e19 FLOPs)."),
+        Column("loss", "nats/token", "final loss on held-out data", ("L", "val_loss", "final_loss"), low=0.0, open=True,
+               usual=(0.01, 30.0), advice="Losses are expected in nats per token (bits per token times 0.693)."),
+        Column("error", "fraction", "share of wrong answers", ("err",), low=0.0, high=1.0),
+        Column("accuracy", "fraction", "share of right answers", ("acc",), low=0.0, high=1.0),
+        Column("lr", "", "peak learning rate", ("eta", "learning_rate"), low=0.0, open=True),
+        _count("batch_tokens", "tokens", "tokens per optimiser step", "B", "batch_size"),
+        Column("bits", "bits", "bits per weight", ("P",), low=0.0, open=True, usual=(0.5, 64.0)),
+        _count("vocab_size", "entries", "vocabulary entries", "V"),
+        _count("experts", "experts", "experts per layer", "n_experts"),
+        Column("activation_ratio", "fraction", "share of experts or parameters used per token", (), low=0.0, high=1.0),
+        Column("granularity", "", "how finely the experts are split", ("G",), low=0.0, open=True),
+        _count("samples", "samples", "samples drawn per problem", "k"),
+        Column("successes", "", "right answers counted", ("c",), low=0.0),
+        _count("trials", "", "answers drawn", "n"),
+        Column("tokens_per_param", "tokens/parameter", "training tokens per parameter", ("ratio",), low=0.0, open=True),
+    )
+}  # fmt: skip
+
+# What follows from other columns, and the sentence that says how.
+DERIVED: Mapping[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
+    "flops": (("params", "tokens"), lambda params, tokens: 6 * params * tokens, "6 * params * tokens"),
+    "tokens": (("params", "flops"), lambda params, flops: flops / (6 * params), "flops / (6 * params)"),
+    "tokens_per_param": (("params", "tokens"), lambda params, tokens: tokens / params, "tokens / params"),
+}
+
+
+def derive(name: str, columns: Mapping[str, Any]) -> Any | None:
+    """The column `name` from `columns` when they hold it or it follows from them, else None."""
+    if name in columns:
+        return columns[name]
+    if name in DERIVED:
+        needs, formula, _ = DERIVED[name]
+        if all(need in columns for need in needs):
+            return formula(*(columns[need] for need in needs))
+    return None
+
+
+_SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_NUMBER = re.compile(
+    r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*|(?=\.\d))(?:\.\d*)?(?:e[+-]?\d+)?)\s*([kmbt]?)", re.IGNORECASE
+)
+
+
+def parse_number(text: Any) -> float:
+    """A number as people write it: `70B`, `1.4T`, `5.76e23`, `1_000`, `12,000`, or a number already.
+
+    The suffixes K, M, B, T stand for 1e3, 1e6, 1e9, 1e12. Raises ValueError for anything else.
+    """
+    if isinstance(text, str):
+        match = _NUMBER.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"{text!r} is not a number; write 7e9, 70B, 1.4T or 5.76e23")
+        digits, suffix = match.groups()
+        return float(re.sub("[_,]", "", digits)) * _SUFFIXES.get(suffix.lower(), 1.0)
+    if isinstance(text, bool):
+        raise ValueError(f"{text!r} is not a number")
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+def format_number(value: float, name: str = "") -> str:
+    """A number as people read it: counts as `71.2B`, everything else with four significant digits."""
+    if not math.isfinite(value):
+        return str(value)
+    column = COLUMNS.get(name)
+    if column is not None and column.unit in {"parameters", "tokens", "entries"} and value >= 1e3:
+        exponent = min(int(math.log10(value)) // 3, 4)
+        scaled = float(f"{value / 1000**exponent:.3g}")
+        if scaled >= 1000 and exponent < 4:
+            exponent, scaled = exponent + 1, scaled / 1000
+        return f"{scaled:g}{['', 'K', 'M', 'B', 'T'][exponent]}"
+    return f"{value:.4g}"
+
+
+def nearest(name: str, available: Iterable[str]) -> str | None:
+    """The available name a person most likely meant by `name`, or None."""
+    by_lower = {str(one).lower(): str(one) for one in available}
+    column = COLUMNS.get(name)
+    for symbol in column.symbols if column else ():
+        if symbol.lower() in by_lower:
+            return by_lower[symbol.lower()]
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
+    return by_lower[close[0]] if close else None
+
+
+def rename(columns: Mapping[str, str] | None, available: Iterable[str]) -> dict[str, str]:
+    """Check a user's mapping {their name: ours} against the names their table has."""
+    names = [str(name) for name in available]
+    mapping = dict(columns or {})
+    for theirs in mapping:
+        if theirs not in names:
+            guess = nearest(theirs, names)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            raise InputError(f"columns maps {theirs!r}, but the table has {', '.join(names)}.{hint}")
+    ours = list(mapping.values()) + [name for name in names if name not in mapping]
+    for name in ours:
+        if ours.count(name) > 1:
+            raise InputError(
+                f"after applying columns={mapping} two columns would be called {name!r}; rename or drop one of them."
+            )
+    return mapping

@@ -1,0 +1,130 @@
+"""A decision: what a paper's question asks one to choose, within what, and what it costs.
+
+The constraint is met by construction: `derive` turns the choice and the budget into the columns of
+the law, so the search runs over a plain box.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from bayeslaw._columns import derive as derive_column
+from bayeslaw._columns import nearest
+from bayeslaw._errors import InputError
+from bayeslaw._tree import arguments
+
+
+@dataclass(frozen=True)
+class Range:
+    """A continuous variable between `low` and `high`, searched on a linear scale."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+            raise InputError(f"{self!r}: low must be below high, and both finite.")
+
+    def at(self, unit: Any) -> Any:
+        """The value at a point of the unit interval."""
+        return self.low + (self.high - self.low) * unit
+
+
+@dataclass(frozen=True)
+class LogRange(Range):
+    """A continuous positive variable between `low` and `high`, searched on a logarithmic scale."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low <= 0:
+            raise InputError(f"{self!r}: a logarithmic range starts above zero.")
+
+    def at(self, unit: Any) -> Any:
+        return jnp.exp(jnp.log(self.low) + (jnp.log(self.high) - jnp.log(self.low)) * unit)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A menu of values, all of which are tried."""
+
+    values: tuple[float, ...]
+    ordered_ends: bool = dataclasses.field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(float(value) for value in self.values))
+        if not self.values:
+            raise InputError("a menu needs at least one value.")
+
+
+def Integers(low: int, high: int) -> Choices:
+    """All whole numbers from `low` to `high`, both included."""
+    if high < low or high - low > 100_000:
+        raise InputError(f"Integers({low}, {high}) needs low <= high and at most 100,001 values; use LogRange beyond.")
+    return Choices(tuple(range(low, high + 1)), ordered_ends=True)
+
+
+Space = Range | Choices
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What to choose, given what.
+
+    - `question`: the question in one sentence.
+    - `choose`: the variables and where to look, `{"params": LogRange(1e6, 1e14)}`.
+    - `given`: what the user supplies, such as a budget, `("flops",)`.
+    - `derive`: a function of any of these by name that returns the columns of the law, elementwise.
+    - `report`: what a result shows; a column, or what follows from columns (`tokens_per_param`).
+    - `objective(law, columns)`: what to minimise; the law's mean when left out.
+    - `closed_form(law, **given)`: the optimum of `choose` by formula, if there is one.
+    """
+
+    question: str
+    choose: Mapping[str, Space]
+    given: tuple[str, ...]
+    derive: Callable[..., Mapping[str, Any]]
+    report: tuple[str, ...]
+    objective: Callable[[Any, Mapping[str, Any]], Any] | None = None
+    closed_form: Callable[..., Mapping[str, Any]] | None = None
+
+    def within(self, **spaces: Space) -> "Decision":
+        """The same decision with other places to look: `compute_optimal.within(params=Choices((7e9, 70e9)))`.
+
+        It has no closed form: the formula knows nothing of the new limits.
+        """
+        for name in spaces:
+            if name not in self.choose:
+                raise InputError(f"{name!r} is not chosen in this decision; it chooses {', '.join(self.choose)}.")
+        return dataclasses.replace(self, choose={**self.choose, **spaces}, closed_form=None)
+
+    def columns(self, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """All columns of a plan: the choice, the given, what `derive` makes of them, and what is reported."""
+        plan = {**given, **choice}
+        plan |= self.derive(**{name: plan[name] for name in arguments(self.derive)})
+        for name in self.report:
+            value = derive_column(name, plan)
+            if value is None:
+                raise InputError(f"the decision reports {name!r}, but its derive() does not give it.")
+            plan[name] = value
+        return plan
+
+    def score(self, law: Any, plan: Mapping[str, Any]) -> Any:
+        """What is minimised, at a plan."""
+        if self.objective is not None:
+            return self.objective(law, plan)
+        return law.mean(**{name: plan[name] for name in law.columns()})
+
+    def check_given(self, given: Mapping[str, Any]) -> None:
+        """Raise `InputError` unless exactly the wanted quantities are given."""
+        for name in given:
+            if name not in self.given:
+                guess = nearest(name, self.given)
+                hint = f" Did you mean {guess!r}?" if guess else ""
+                raise InputError(f"{name!r} is not a quantity of this decision: give {', '.join(self.given)}.{hint}")
+        missing = [name for name in self.given if name not in given]
+        if missing:
+            raise InputError(f"the decision needs {', '.join(self.given)}; {', '.join(missing)} is missing.")

@@ -1,0 +1,96 @@
+"""What the runs can say about a law at all, known before any sampling."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array
+
+from bayeslaw._errors import Status
+from bayeslaw._tree import Joint
+
+_RANK = 1e-9  # singular values below this share of the largest count as zero
+_LOADING = 1e-3  # a parameter belongs to a flat direction when its squared share is above this
+
+
+@jax.jit
+def prior_draws(key: Array, joint: Joint) -> tuple[dict[str, Any], dict[str, Any]]:
+    """2000 draws of every site from the prior: the values, and the same in unconstrained coordinates."""
+    values = jax.vmap(joint.sample_prior)(jax.random.split(key, 2000))
+    return values, jax.vmap(joint.unconstrain)(values)
+
+
+@jax.jit
+def _probe(joint: Joint, columns: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+    """Relative sensitivities of the mean to each parameter, at the prior median, one prior sd as the unit;
+    and a floor below which the prior does not go (0.1 % quantile)."""
+    values, unconstrained = prior_draws(jax.random.key(0), joint)
+    centre = jax.tree.map(lambda z: jnp.median(z, axis=0), unconstrained)
+    spread = jax.tree.map(lambda z: jnp.std(z, axis=0), unconstrained)
+
+    def mean(offset: Any) -> Array:
+        z = jax.tree.map(lambda c, s, o: c + s * o, centre, spread, offset)
+        return joint.fill(joint.constrain(z)).mean(columns)
+
+    at_centre = mean(jax.tree.map(jnp.zeros_like, centre))
+    jacobian = jax.jacfwd(mean)(jax.tree.map(jnp.zeros_like, centre))
+    floors = jax.vmap(lambda v: jnp.asarray(joint.fill(v).law.floor(), dtype=float))(values)
+    relative = {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre)).T for name, j in jacobian.items()}
+    return relative, jnp.quantile(floors, 0.001)
+
+
+def remark_on_design(joint: Joint, numbers: Mapping[str, np.ndarray], frame: pd.DataFrame) -> list[Status]:
+    """Notes on too few runs, parameters that these runs cannot tell apart, and losses below any plausible floor."""
+    response = numbers[joint.response]
+    jacobian, floor = _probe(joint, {name: jnp.asarray(numbers[name]) for name in joint.columns()})
+    names, rows = [], []
+    for site, block in jacobian.items():
+        if site.startswith("noise."):
+            continue
+        flat = np.asarray(block).reshape(len(response), -1)
+        names += [site] if flat.shape[1] == 1 else [f"{site}[{i}]" for i in range(flat.shape[1])]
+        rows.append(flat)
+    notes = []
+    count = len(names) + sum(int(np.prod(d.shape())) for name, d in joint.sites().items() if name.startswith("noise."))
+    if len(response) < count:
+        notes.append(
+            Status(
+                f"{len(response)} runs for {count} parameters: at least {count} runs are needed for the data to "
+                "inform them all, and several times as many to do it well; until then the prior dominates the answer."
+            )
+        )
+    elif names:
+        matrix = np.concatenate(rows, axis=1)
+        if np.isfinite(matrix).all():
+            notes += _flat_directions(matrix, names, numbers, joint)
+    low = response < float(floor)
+    if low.any() and float(floor) > 0:
+        labels = ", ".join(f"{frame.index.name or 'row'} {label}" for label in frame.index[low][:5])
+        more = f" and {low.sum() - 5} more" if low.sum() > 5 else ""
+        notes.append(
+            Status(
+                f"{joint.response} is below any plausible floor in {labels}{more}: {response.min():.4g} against a "
+                f"prior floor above {float(floor):.3g}. Check the unit, or widen the prior of the floor."
+            )
+        )
+    return notes
+
+
+def _flat_directions(matrix: np.ndarray, names: list[str], numbers: Mapping[str, Any], joint: Joint) -> list[Status]:
+    _, singular, right = np.linalg.svd(matrix, full_matrices=True)
+    rank = int((singular > _RANK * singular.max()).sum()) if singular.max() > 0 else 0
+    loadings = (right[rank:] ** 2).sum(axis=0)
+    confused = [name for name, share in zip(names, loadings, strict=True) if share > _LOADING]
+    if not confused:
+        return []
+    constant = [f"{n} = {numbers[n][0]:.4g}" for n in joint.law.columns() if np.ptp(numbers[n]) == 0]
+    why = f"all runs have {', '.join(constant)}" if constant else "the runs vary too few of their columns independently"
+    return [
+        Status(
+            f"{why}, so these runs cannot inform {', '.join(confused)} separately: what the posterior says about "
+            "them comes from the prior. Add runs at other values."
+        )
+    ]

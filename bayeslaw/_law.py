@@ -1,0 +1,72 @@
+"""The base of all laws: a formula whose leaves are numbers, distributions or draws."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from bayeslaw._decision import Decision
+from bayeslaw._errors import InputError
+from bayeslaw._tree import Scalar, arguments, float64, sites
+
+
+class AbstractLaw(eqx.Module):
+    """A scaling law: declare the parameters as fields, then `mean` and `prior`.
+
+    The arguments of `mean` after self are the columns it reads. Everything else the library does
+    follows from these two.
+    """
+
+    response: ClassVar[str] = "loss"
+
+    @abc.abstractmethod
+    def mean(self, *args: Any, **columns: Any) -> Array:
+        """The response of one run from that run's columns: scalars in, scalar out, in jax.numpy."""
+
+    @classmethod
+    @abc.abstractmethod
+    def prior(cls) -> Self:
+        """The law with a distribution in each leaf."""
+
+    @classmethod
+    def published(cls) -> Mapping[str, Self]:
+        """Fits from papers, by name, at full printed precision."""
+        return {}
+
+    def floor(self) -> Scalar:
+        """The part of the response that no amount of scale removes."""
+        return 0.0
+
+    def derived(self) -> Mapping[str, Scalar]:
+        """Quantities that follow from the parameters, reported beside them in a summary."""
+        return {}
+
+    def decisions(self) -> Mapping[str, Decision]:
+        """The questions this law answers; the first is the default of `allocate`."""
+        return {}
+
+    def columns(self) -> tuple[str, ...]:
+        """The columns that `mean` reads."""
+        return arguments(type(self).mean, skip=("self",))
+
+    @float64
+    def __call__(self, **columns: Any) -> np.ndarray:
+        """Evaluate a law whose leaves are numbers, in 64-bit: `law(params=70e9, tokens=[1e12, 2e12])`.
+
+        Columns broadcast against each other. For a posterior use `predict`.
+        """
+        if sites(self):
+            raise InputError("this law has distributions as leaves (a prior), not numbers: fit it, then use predict().")
+        if any(jnp.ndim(leaf) for leaf in jax.tree.leaves(self)):
+            raise InputError("this law has draws as leaves: use predict(posterior, scenarios).")
+        names = self.columns()
+        if set(columns) != set(names):
+            raise InputError(f"the law reads the columns {', '.join(names)}; got {', '.join(columns) or 'none'}.")
+        values = [jnp.asarray(columns[name], dtype=float) for name in names]
+        mean = jnp.vectorize(lambda *row: self.mean(**dict(zip(names, row, strict=True))))
+        return np.asarray(mean(*values))

@@ -1,0 +1,388 @@
+"""`Posterior`: draws with everything needed to trust, reuse, save and reload them."""
+
+import dataclasses
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayeslaw._codec import check_stored, decode
+from bayeslaw._columns import COLUMNS
+from bayeslaw._errors import InputError, Status
+from bayeslaw._identify import prior_draws
+from bayeslaw._tree import Joint, as_joint, fill, float64
+
+FORMAT = 1  # of the saved file; raise it when a reader of this version could misread the new one
+_MAX_RHAT, _MIN_ESS_PER_CHAIN = 1.01, 100  # Vehtari et al. 2021, arXiv 1903.08008
+_NARROWED = 0.9  # a posterior sd above this share of the prior's says the data added little
+_GROUPS = ("log_likelihood", "posterior_predictive", "prior", "prior_predictive")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Posterior:
+    """The posterior of a law, made by `fit` or `load`.
+
+    - `tree`: an ArviZ DataTree with the groups posterior (dims chain, draw), sample_stats, observed_data
+      and constant_data (dim run); `az.summary(posterior.tree)` and all of ArviZ work on it.
+    - `prior`, `noise_prior`: the law and the noise with distributions as leaves.
+    - `law`, `noise`: the same with draws as leaves, NumPy arrays of shape (chain, draw).
+    - `status`: what a careful reader would remark on; look here first.
+    """
+
+    tree: xr.DataTree
+    joint: Joint = dataclasses.field(repr=False)
+
+    @property
+    def prior(self) -> Any:
+        return self.joint.law
+
+    @property
+    def noise_prior(self) -> Any:
+        return self.joint.noise
+
+    @property
+    def response(self) -> str:
+        """The column the law is about, such as `loss`."""
+        return self.joint.response
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        """Posterior draws by parameter name, each (chain, draw, ...)."""
+        return {str(name): array.to_numpy() for name, array in self.tree["posterior"].data_vars.items()}
+
+    @property
+    def law(self) -> Any:
+        return fill(self.joint.law, self.draws)
+
+    @property
+    def noise(self) -> Any:
+        return self.joint.fill(self.draws).noise
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The numbers that were fitted: one row per run, the law's columns and the response."""
+        return pd.DataFrame(
+            {name: array.to_numpy() for group in ("constant_data", "observed_data")
+             for name, array in self.tree[group].data_vars.items()}
+        )  # fmt: skip
+
+    @cached_property
+    def derived(self) -> xr.Dataset:
+        """What follows from the parameters (raw coefficients, optimal exponents), dims (chain, draw)."""
+        values = _derived(self.joint, flat(self))
+        shape = self.shape
+        return xr.Dataset({name: (("chain", "draw"), np.asarray(v).reshape(shape)) for name, v in values.items()})
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(chains, draws)."""
+        sizes = self.tree["posterior"].sizes
+        return sizes["chain"], sizes["draw"]
+
+    def summary(self, prob: float = 0.9) -> pd.DataFrame:
+        """Mean, sd, equal-tailed credible interval of mass `prob`, and diagnostics of every parameter.
+
+        Derived quantities follow at the end. Columns: mean, sd, lower, median, upper, ess_bulk, ess_tail, r_hat.
+        """
+        check_prob(prob)
+        both = self.tree["posterior"].to_dataset().merge(self.derived)
+        tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
+        rows: dict[str, list[float]] = {}
+        diagnostics = _diagnostics(both)
+        for name, array in both.data_vars.items():
+            values = array.to_numpy().reshape(-1, *array.shape[2:])
+            for index in np.ndindex(values.shape[1:]):
+                label = str(name) + (f"[{','.join(map(str, index))}]" if index else "")
+                one = values[(slice(None), *index)]
+                marks = [float(diagnostics[kind][name].to_numpy()[index]) for kind in ("ess_bulk", "ess_tail", "r_hat")]
+                rows[label] = [one.mean(), one.std(ddof=1), *np.quantile(one, tails), *marks]
+        columns = ["mean", "sd", "lower", "median", "upper", "ess_bulk", "ess_tail", "r_hat"]
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        frame.attrs["prob"] = prob
+        return frame
+
+    @cached_property
+    def status(self) -> tuple[Status, ...]:
+        """Sentences with advice: sampler problems first, then what the data could not say."""
+        notes = [Status(**note) for note in json.loads(self.tree.attrs["notes"])]
+        return tuple(_sampler_status(self) + _prior_status(self) + notes)
+
+    @property
+    def ok(self) -> bool:
+        """No serious status: the draws can be used."""
+        return not any(status.serious for status in self.status)
+
+    @float64
+    def with_groups(self, *groups: str, seed: int = 0) -> "Posterior":
+        """A posterior whose tree also holds the named groups, for ArviZ.
+
+        `log_likelihood` and `posterior_predictive` (chain, draw, run), `prior` and `prior_predictive`
+        (1 chain, 2000 draws). Without names: all four.
+        """
+        unknown = sorted(set(groups) - set(_GROUPS))
+        if unknown:
+            raise InputError(f"unknown group {unknown[0]!r}; there are {', '.join(_GROUPS)}.")
+        columns = {name: jnp.asarray(a.to_numpy()) for name, a in self.tree["constant_data"].data_vars.items()}
+        observed = self.tree["observed_data"][self.response].to_numpy()
+        keys = dict(zip(_GROUPS, jax.random.split(jax.random.key(seed), 4), strict=True))
+        prior = prior_draws(keys["prior"], self.joint)[0]
+        size = len(next(iter(prior.values())))
+        make = {
+            "log_likelihood": lambda: _per_run(self, _log_likelihood(self.joint, flat(self), columns, observed)),
+            "posterior_predictive": lambda: _per_run(
+                self, _predictive(keys["posterior_predictive"], self.joint, flat(self), columns)
+            ),
+            "prior": lambda: _draws_dataset({n: np.asarray(v)[None] for n, v in prior.items()}),
+            "prior_predictive": lambda: xr.Dataset(
+                {self.response: (("chain", "draw", "run"),
+                                 np.asarray(_predictive(keys["prior_predictive"], self.joint, prior, columns))[None])},
+                coords={"chain": [0], "draw": np.arange(size)},
+            ),
+        }  # fmt: skip
+        tree = self.tree.copy()
+        for group in groups or _GROUPS:
+            tree[group] = xr.DataTree(make[group]())
+        return Posterior(tree, self.joint)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to a netCDF file that `load` reads: draws, law, priors, noise, data, units, seed, versions.
+
+        The file appears whole or not at all. Raises `InputError` when a prior cannot be stored.
+        """
+        target = Path(path)
+        if not target.parent.is_dir():
+            raise InputError(f"there is no folder {str(target.parent)!r} to save in.")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        os.close(handle)
+        try:
+            tree = self.tree.copy()
+            tree.attrs |= {"law": json.dumps(check_stored(self.prior)), "noise": json.dumps(check_stored(self.noise_prior))}
+            tree.to_netcdf(temporary, engine="h5netcdf")
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def __repr__(self) -> str:
+        chains, draws = self.shape
+        return (
+            f"Posterior of {type(self.prior).__name__} with {type(self.noise_prior).__name__} noise: "
+            f"{len(self.runs)} runs, {chains} x {draws} draws, {'ok' if self.ok else 'NOT OK, see .status'}"
+        )
+
+    def _repr_html_(self) -> str:
+        from bayeslaw._html import posterior_html
+
+        return posterior_html(self)
+
+
+@float64
+def load(path: str | Path) -> Posterior:
+    """Read a fit written by `Posterior.save`.
+
+    A law or noise of your own must be defined (imported) first. Nothing in the file is executed. Raises
+    `InputError` when the file is missing, is not a fit, or was written in a newer format.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"there is no file {str(source)!r}.")
+    refusal = f"{str(source)!r} is not a fit saved by bayeslaw; make one with Posterior.save() or `bayeslaw fit -o`."
+    try:
+        with xr.open_datatree(source, engine="h5netcdf") as opened:
+            tree = opened.load()
+    except Exception as error:  # h5py and xarray raise many kinds for a damaged file
+        raise InputError(refusal) from error
+    attrs = tree.attrs
+    if "bayeslaw_format" not in attrs:
+        raise InputError(refusal)
+    if int(attrs["bayeslaw_format"]) > FORMAT:
+        raise InputError(
+            f"{str(source)!r} was written by bayeslaw {attrs.get('bayeslaw_version')} in format "
+            f"{attrs['bayeslaw_format']}; this version reads up to {FORMAT}. Upgrade bayeslaw to open it."
+        )
+    try:
+        law, noise = json.loads(attrs.pop("law")), json.loads(attrs.pop("noise"))
+        missing = {"posterior", "sample_stats", "observed_data", "constant_data"} - set(tree.children)
+    except (KeyError, ValueError) as error:
+        raise InputError(refusal) from error
+    if missing:
+        raise InputError(f"{refusal} (It lacks {', '.join(sorted(missing))}.)")
+    joint = as_joint(decode(law), decode(noise))
+    if set(joint.sites()) != set(tree["posterior"].data_vars):
+        raise InputError(f"{str(source)!r} is damaged: its draws are not those of its law.")
+    return Posterior(tree, joint)
+
+
+def build(
+    joint: Joint,
+    sampled: tuple[dict[str, np.ndarray], dict[str, np.ndarray]],
+    columns: Mapping[str, np.ndarray],
+    response: np.ndarray,
+    notes: list[Status],
+    settings: Mapping[str, Any],
+) -> Posterior:
+    """A Posterior from what the sampler returned; warns when it cannot be trusted."""
+    import numpyro
+
+    from bayeslaw import __version__
+
+    values, stats = sampled
+    run = {"run": np.arange(len(response))}
+    groups = {
+        "posterior": _draws_dataset(values),
+        "sample_stats": _draws_dataset(stats),
+        "observed_data": xr.Dataset({joint.response: _column(joint.response, response)}, coords=run),
+        "constant_data": xr.Dataset({name: _column(name, array) for name, array in columns.items()}, coords=run),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs |= {
+        "bayeslaw_format": FORMAT,
+        "bayeslaw_version": __version__,
+        "numpyro_version": numpyro.__version__,
+        "jax_version": jax.__version__,
+        "notes": json.dumps([dataclasses.asdict(note) for note in notes]),
+        **settings,
+    }
+    posterior = Posterior(tree, joint)
+    for status in posterior.status:
+        if status.serious:
+            warnings.warn(f"this posterior is not a result yet: {status.text}", stacklevel=3)
+    return posterior
+
+
+def _draws_dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:
+    chains, draws = next(iter(values.values())).shape[:2]
+    variables = {
+        name: (("chain", "draw", *(f"{name}_dim_{i}" for i in range(array.ndim - 2))), array)
+        for name, array in values.items()
+    }
+    return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
+
+
+def _column(name: str, array: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
+    known = COLUMNS.get(name)
+    return "run", array, {"units": known.unit, "long_name": known.meaning} if known else {}
+
+
+def _per_run(posterior: Posterior, values: Any) -> xr.Dataset:
+    array = np.asarray(values).reshape(*posterior.shape, -1)
+    coords = {name: posterior.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
+    return xr.Dataset({posterior.response: (("chain", "draw", "run"), array)}, coords=coords)
+
+
+def flat(posterior: Posterior) -> dict[str, np.ndarray]:
+    """Posterior draws with chains joined, each (chain * draw, ...)."""
+    return {name: array.reshape(-1, *array.shape[2:]) for name, array in posterior.draws.items()}
+
+
+def check_prob(prob: float) -> None:
+    if not 0 < prob < 1:
+        raise InputError(f"prob is the credible mass, between 0 and 1, such as 0.9; got {prob!r}.")
+
+
+@float64
+def _derived(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
+    return _derived_program(joint, values)
+
+
+@jax.jit
+def _derived_program(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
+    return jax.vmap(lambda v: dict(joint.fill(v).law.derived()))(values)
+
+
+@jax.jit
+def _log_likelihood(joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any], observed: Any) -> Any:
+    return jax.vmap(lambda v: joint.fill(v).observe(columns).log_prob(observed))(values)
+
+
+@jax.jit
+def _predictive(key: Any, joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any]) -> Any:
+    keys = jax.random.split(key, len(next(iter(values.values()))))
+    return jax.vmap(lambda k, v: joint.fill(v).observe(columns).sample(k))(keys, values)
+
+
+def _diagnostics(draws: xr.Dataset) -> dict[str, xr.Dataset]:
+    import arviz_stats  # noqa: F401  (registers the .azstats accessor)
+
+    if draws.sizes["draw"] < 4:
+        nothing = draws.mean(("chain", "draw")) * np.nan
+        return dict.fromkeys(("ess_bulk", "ess_tail", "r_hat"), nothing)
+    stats = draws.azstats
+    found = {"ess_bulk": stats.ess(method="bulk"), "ess_tail": stats.ess(method="tail")}
+    rhat = stats.rhat() if draws.sizes["chain"] > 1 else found["ess_bulk"] * np.nan
+    return found | {"r_hat": rhat}
+
+
+def _sampler_status(posterior: Posterior) -> list[Status]:
+    draws = posterior.tree["posterior"].to_dataset()
+    stats = posterior.tree["sample_stats"]
+    chains, _ = posterior.shape
+    found, diagnostics = [], _diagnostics(draws)
+    if chains == 1:
+        found.append(Status("one chain: R-hat cannot be computed; run at least four.", serious=True))
+    rhat = {str(n): float(a.max()) for n, a in diagnostics["r_hat"].data_vars.items()}
+    bad = [f"{name} {value:.3f}" for name, value in rhat.items() if chains > 1 and not value <= _MAX_RHAT]
+    if bad:
+        found.append(
+            Status(
+                f"R-hat is above {_MAX_RHAT} for {', '.join(bad)}: the chains disagree. Raise warmup and draws; if it "
+                "stays, look at the chains for several modes (arviz_plots.plot_trace) and tighten the priors.",
+                serious=True,
+            )
+        )
+    for kind, name in (("bulk", "ess_bulk"), ("tail", "ess_tail")):
+        ess = {str(n): float(a.min()) for n, a in diagnostics[name].data_vars.items()}
+        worst = min(ess, key=lambda one: ess[one] if np.isfinite(ess[one]) else -1.0)
+        need = _MIN_ESS_PER_CHAIN * chains
+        if not ess[worst] >= need:
+            text = f"{kind} ESS of {worst} is {ess[worst]:.0f}, below {need}: raise draws."
+            found.append(Status(text, serious=True))
+    diverging = int(stats["diverging"].sum())
+    if diverging:
+        found.append(
+            Status(
+                f"{diverging} of {stats['diverging'].size} transitions diverged: part of the posterior was not reached. "
+                "Raise target_accept towards 0.99; if they stay, a prior allows a region the sampler cannot enter.",
+                serious=True,
+            )
+        )
+    deep = int((stats["n_steps"] >= 2**10 - 1).sum())
+    if deep:
+        found.append(Status(f"{deep} transitions reached the longest trajectory (1023 steps): sampling is inefficient."))
+    return found
+
+
+@float64
+def _prior_status(posterior: Posterior) -> list[Status]:
+    """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
+    before = prior_draws(jax.random.key(0), posterior.joint)[1]
+    after = _unconstrain(posterior.joint, flat(posterior))
+    weak = []
+    for name in before:
+        share = np.std(np.asarray(after[name]), axis=0) / np.std(np.asarray(before[name]), axis=0)
+        if np.any(share > _NARROWED):
+            weak.append(f"{name} ({np.max(share):.0%} of the prior's sd)")
+    if not weak:
+        return []
+    return [
+        Status(
+            f"the data hardly narrow {', '.join(weak)}: there the posterior is the prior. Results that depend on "
+            "it depend on that choice; try another prior to see how much."
+        )
+    ]
+
+
+@jax.jit
+def _unconstrain(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
+    return jax.vmap(joint.unconstrain)(values)

@@ -1,0 +1,175 @@
+"""`predict`: the law's mean and a new run, with intervals, at any scenario. `simulate`: made-up runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayeslaw._columns import COLUMNS
+from bayeslaw._errors import InputError, Status
+from bayeslaw._posterior import Posterior, check_prob, flat
+from bayeslaw._runs import Table, number_columns, read_table
+from bayeslaw._tree import Joint, as_joint, float64
+
+_FAR = 0.5  # decades beyond the data that deserve a sentence
+NEW_RUN = "_new_run"  # suffix of a response with noise
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction:
+    """What a posterior says about scenarios.
+
+    - `draws`: xarray Dataset with dims (chain, draw, scenario); the response by its name (`loss`) is the
+      mean function, with `_new_run` appended (`loss_new_run`) it is a run with its noise.
+    - `status`: how far the scenarios are from the data, and whether the posterior can be trusted.
+    """
+
+    draws: xr.Dataset
+    status: tuple[Status, ...]
+
+    def summary(self, prob: float = 0.9) -> pd.DataFrame:
+        """Median and equal-tailed credible interval of mass `prob`, a row per scenario and quantity.
+
+        `covers` says what the interval is of: the mean function, or a new run.
+        """
+        return summarise(self.draws, prob)
+
+    def __repr__(self) -> str:
+        return "\n".join(["Prediction, 90 % intervals", self.summary().to_string(), *map(str, self.status)])
+
+    def _repr_html_(self) -> str:
+        from bayeslaw._html import table
+
+        return table(self.summary(), "Prediction, equal-tailed 90 % credible intervals", self.status)
+
+
+@float64
+def predict(
+    posterior: Posterior, scenarios: Table, *, columns: Mapping[str, str] | None = None, seed: int = 0
+) -> Prediction:
+    """The response at scenarios: `predict(posterior, {"params": ["7B", "70B"], "tokens": "1.4T"})`.
+
+    `scenarios` is a DataFrame, a mapping of columns or a file, with the columns the law (and noise) read;
+    `columns` maps its names to ours; `seed` is for the noise of the new runs. Raises `InputError`.
+    """
+    frame = read_table(scenarios, columns)
+    numbers, notes = number_columns(frame, posterior.joint.columns(), what="scenario")
+    arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
+    mean, new = _program(jax.random.key(seed), posterior.joint, flat(posterior), arrays)
+    coords = {name: column_variable(name, values) for name, values in numbers.items()}
+    response = posterior.response
+    draws = response_dataset(posterior, {response: mean, response + NEW_RUN: new}, coords)
+    return Prediction(draws, tuple(serious(posterior) + notes + far(posterior, numbers)))
+
+
+@jax.jit
+def _program(key: Any, joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[Any, Any]:
+    def one(key: Any, draw: Mapping[str, Any]) -> tuple[Any, Any]:
+        filled = joint.fill(draw)
+        return filled.mean(columns), filled.observe(columns).sample(key)
+
+    return jax.vmap(one)(jax.random.split(key, len(next(iter(values.values())))), values)
+
+
+@float64
+def simulate(law: Any, scenarios: Table, *, noise: Any = None, seed: int = 0) -> pd.DataFrame:
+    """Made-up runs at the given scenarios: a DataFrame of the columns and a simulated response.
+
+    Leaves of `law` and `noise` that are numbers are used as they are; those that are distributions are
+    drawn once, so `simulate(Chinchilla, table)` is one world from the prior. `attrs["truth"]` holds every
+    drawn value, `attrs["simulated"]` says that nothing here was measured.
+    """
+    from bayeslaw._noise import StudentT
+
+    joint = as_joint(law, StudentT if noise is None else noise)
+    numbers, _ = number_columns(read_table(scenarios), joint.columns(), what="scenario")
+    key_truth, key_noise = jax.random.split(jax.random.key(seed))
+    truth = joint.sample_prior(key_truth)
+    arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
+    response = joint.fill(truth).observe(arrays).sample(key_noise)
+    frame = pd.DataFrame({**numbers, joint.response: np.asarray(response)})
+    frame.attrs |= {
+        "simulated": f"simulated from {type(joint.law).__name__} with {type(joint.noise).__name__} noise, seed {seed}",
+        "truth": {name: np.asarray(value).tolist() for name, value in truth.items()},
+    }
+    return frame
+
+
+def column_variable(name: str, values: Any) -> xr.Variable:
+    """A column on the dimension `scenario`, with its unit."""
+    known = COLUMNS.get(name)
+    return xr.Variable("scenario", values, {"units": known.unit, "long_name": known.meaning} if known else {})
+
+
+def response_dataset(posterior: Posterior, values: Mapping[str, Any], coords: Mapping[str, Any]) -> xr.Dataset:
+    """Flattened draws (chain * draw, scenario) as a Dataset with dims (chain, draw, scenario), units and meanings."""
+    chains, draws = posterior.shape
+    variables = {}
+    for name, array in values.items():
+        known = COLUMNS.get(name.removesuffix(NEW_RUN))
+        attrs = {"units": known.unit if known else ""}
+        if name.startswith(posterior.response):
+            attrs["covers"] = "new run" if name.endswith(NEW_RUN) else "mean function"
+        variables[name] = (("chain", "draw", "scenario"), np.asarray(array).reshape(chains, draws, -1), attrs)
+    ids = {name: posterior.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
+    return xr.Dataset(variables, coords={**ids, **coords})
+
+
+def summarise(draws: xr.Dataset, prob: float) -> pd.DataFrame:
+    """Median and equal-tailed interval of each variable, one row per scenario and variable."""
+    check_prob(prob)
+    labels = [str(name) for name in draws.coords if draws[name].dims == ("scenario",)]
+    rows, index = [], []
+    quantiles = {
+        str(name): np.quantile(array.to_numpy(), [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
+        for name, array in draws.data_vars.items()
+        if array.dtype != bool
+    }
+    for i in range(draws.sizes["scenario"]):
+        for name, (lower, median, upper) in quantiles.items():
+            attrs = draws[name].attrs
+            index.append((*(float(draws[label][i]) for label in labels), name))
+            rows.append((lower[i], median[i], upper[i], attrs.get("units", ""), attrs.get("covers", "optimum")))
+    frame = pd.DataFrame(
+        rows,
+        columns=["lower", "median", "upper", "unit", "covers"],
+        index=pd.MultiIndex.from_tuples(index, names=[*labels, "quantity"]),
+    )
+    frame.attrs["prob"] = prob
+    return frame
+
+
+def serious(posterior: Posterior) -> list[Status]:
+    """What forbids using the posterior, to be repeated on everything made from it."""
+    return [status for status in posterior.status if status.serious]
+
+
+def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]:
+    """A sentence for each column that goes well outside the range of the runs."""
+    notes = []
+    for name, array in posterior.tree["constant_data"].data_vars.items():
+        known = COLUMNS.get(str(name))
+        if str(name) not in numbers or known is None or known.low < 0 or float(array.min()) <= 0:
+            continue
+        values = numbers[str(name)]
+        above = np.log10(np.max(values) / float(array.max()))
+        below = np.log10(float(array.min()) / np.min(values))
+        for distance, end, word in ((above, array.max(), "above"), (below, array.min(), "below")):
+            if distance > _FAR:
+                notes.append(
+                    Status(
+                        f"{name} goes {distance:.1f} decades {word} the runs (which end at {float(end):.3g}): the interval "
+                        "assumes that the law still holds there."
+                    )
+                )
+    return notes
+
+
+def need_posterior(what: Any) -> None:
+    if not isinstance(what, Posterior):
+        raise InputError(f"expected a Posterior, as fit() or load() return it; got {type(what).__name__}.")
