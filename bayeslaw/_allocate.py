@@ -58,14 +58,14 @@ class Allocation:
         return frame
 
     def __repr__(self) -> str:
-        lines = [self.decision.question, "90 % intervals:", self.summary().to_string(), *map(str, self.status)]
-        return "\n".join(lines)
+        from bayeslaw._show import as_text
+
+        return as_text(self.decision.question, self.summary(), self.status)
 
     def _repr_html_(self) -> str:
-        from bayeslaw._html import table
+        from bayeslaw._show import as_html
 
-        title = f"{self.decision.question} (equal-tailed 90 % credible intervals)"
-        return table(self.summary(), title, self.status)
+        return as_html(self.decision.question, self.summary(), self.status)
 
 
 @float64
@@ -137,7 +137,7 @@ def _solve(
         plan = decision.columns(choice, given)
         plan = {name: jnp.asarray(value, dtype=float) for name, value in plan.items()}
         row = {name: plan[name][None] for name in filled.columns()}
-        mean, new = filled.mean(row)[0], filled.observe(row).sample(key)[0]
+        mean, new = filled.mean(row)[0], jnp.asarray(filled.observe(row).sample(key))[0]
         return plan, mean, new, edge, _score(decision, filled.law, choice, given)
 
     def scenario(inputs: tuple[Array, Mapping[str, Array]]) -> Any:

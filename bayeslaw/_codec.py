@@ -64,7 +64,7 @@ def decode(value: Any) -> Any:
     if "array" in value:
         return np.asarray(value["array"], dtype=float)
     if "tuple" in value or "list" in value:
-        items = [decode(one) for one in value.get("tuple", value.get("list"))]
+        items = [decode(one) for one in value.get("tuple") or value.get("list") or ()]
         return tuple(items) if "tuple" in value else items
     raise InputError(f"the file holds an unknown kind of entry: {sorted(value)}.")
 
@@ -109,7 +109,8 @@ def _numpyro() -> str:
 
 def _module(name: str, fields: set[str]) -> type[eqx.Module]:
     """The class of that full name, among bayeslaw's own and those the user has already defined."""
-    import bayeslaw.models  # noqa: F401  (so that its laws are defined)
+    import bayeslaw._noise
+    import bayeslaw.models  # noqa: F401  (so that what the package has is defined)
 
     known: dict[str, type[eqx.Module]] = {}
     queue = [eqx.Module]

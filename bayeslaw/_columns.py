@@ -58,7 +58,8 @@ COLUMNS: Mapping[str, Column] = {
     for column in (
         _count("params", "parameters", "all parameters, embeddings included", "N", "n_params", "parameters",
                "model_size", usual=(1e3, 1e17), advice=_BILLIONS),
-        _count("active_params", "parameters", "parameters used per token", "N_act", usual=(1e3, 1e17), advice=_BILLIONS),
+        _count("active_params", "parameters", "parameters used per token", "N_act", usual=(1e3, 1e17),
+               advice=_BILLIONS),
         _count("nonembedding_params", "parameters", "parameters without embeddings", "N_ne", usual=(1e3, 1e17),
                advice=_BILLIONS),
         _count("tokens", "tokens", "tokens seen in training", "D", "n_tokens", "training_tokens", usual=(1e4, 1e19),

@@ -18,12 +18,15 @@ from bayeslaw._errors import InputError
 from bayeslaw._tree import arguments
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Range:
     """A continuous variable between `low` and `high`, searched on a linear scale."""
 
     low: float
     high: float
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.low:g}, {self.high:g})"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
@@ -34,7 +37,7 @@ class Range:
         return self.low + (self.high - self.low) * unit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LogRange(Range):
     """A continuous positive variable between `low` and `high`, searched on a logarithmic scale."""
 
@@ -60,7 +63,7 @@ class Choices:
             raise InputError("a menu needs at least one value.")
 
 
-def Integers(low: int, high: int) -> Choices:
+def Integers(low: int, high: int) -> Choices:  # noqa: N802 (reads as the class it stands for)
     """All whole numbers from `low` to `high`, both included."""
     if high < low or high - low > 100_000:
         raise InputError(f"Integers({low}, {high}) needs low <= high and at most 100,001 values; use LogRange beyond.")

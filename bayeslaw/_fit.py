@@ -16,8 +16,8 @@ from jaxtyping import Array
 from numpyro.infer import NUTS
 from numpyro.infer.util import potential_energy
 
+from bayeslaw._errors import InputError
 from bayeslaw._identify import remark_on_design
-from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, build
 from bayeslaw._runs import Table, number_columns, read_table, remark_on_rows
 from bayeslaw._tree import Joint, as_joint, float64
@@ -36,7 +36,7 @@ def fit(
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 1000,
-    target_accept: float = 0.8,
+    target_accept: float = 0.9,
     seed: int = 0,
     progress: bool | Callable[[int, int], None] | None = None,
 ) -> Posterior:
@@ -69,7 +69,9 @@ def fit(
         raise InputError(f"target_accept must lie between 0 and 1, got {target_accept!r}.")
     joint = as_joint(law, StudentT if noise is None else noise)
     if not joint.sites():
-        raise InputError("the law has no distributions as leaves, so there is nothing to fit; pass the class or a prior.")
+        raise InputError(
+            "the law has no distributions as leaves, so there is nothing to fit; pass the class or a prior."
+        )
     frame = read_table(runs, columns)
     numbers, notes = number_columns(frame, (*joint.columns(), joint.response))
     notes += remark_on_rows(frame, numbers) + remark_on_design(joint, numbers, frame)
@@ -82,7 +84,7 @@ def fit(
 
 def _potential(joint: Joint, columns: dict[str, Array], response: Array) -> Callable[[Any], Array]:
     observed = {**columns, joint.response: response}
-    return lambda z: potential_energy(joint.model, (), observed, z)
+    return lambda z: jnp.asarray(potential_energy(joint.model, (), observed, z))
 
 
 def _kernel(joint: Joint, columns: dict[str, Array], response: Array, target_accept: Any) -> NUTS:
@@ -104,7 +106,9 @@ def _start(key: Array, joint: Joint, columns: Any, response: Array, target_accep
 
 
 @partial(jax.jit, static_argnames=("warmup", "steps"))
-def _advance(state: Any, joint: Joint, columns: Any, response: Array, target_accept: Array, warmup: int, steps: int) -> Any:
+def _advance(
+    state: Any, joint: Joint, columns: Any, response: Array, target_accept: Array, warmup: int, steps: int
+) -> Any:
     """`steps` further iterations of a chain; adaptation ends by itself after `warmup`."""
     kernel = _kernel(joint, columns, response, target_accept)
     kernel.init(jax.random.key(0), warmup, state.z, (), {})  # sets the kernel up; its result is not used
@@ -142,11 +146,14 @@ def _sample(
     """
     block = math.gcd(warmup, draws)
     block = max(size for size in range(1, min(block, _BLOCK) + 1) if block % size == 0)
-    if block < 10:  # awkward lengths: two programs instead of thousands of tiny calls
-        plan = [warmup, draws]
-    else:
-        plan = [block] * ((warmup + draws) // block)
-    arguments = (joint, {k: jnp.asarray(v) for k, v in numbers.items()}, jnp.asarray(response), jnp.asarray(target_accept))
+    # Awkward lengths get two programs instead of thousands of tiny calls.
+    plan = [warmup, draws] if block < 10 else [block] * ((warmup + draws) // block)
+    arguments = (
+        joint,
+        {k: jnp.asarray(v) for k, v in numbers.items()},
+        jnp.asarray(response),
+        jnp.asarray(target_accept),
+    )
     stop = threading.Event()
 
     def chain(key: Array) -> Any:
@@ -171,14 +178,14 @@ def _sample(
             return jax.tree.map(lambda *parts: np.concatenate(parts), *kept)
 
     keys = list(jax.random.split(jax.random.key(seed), chains))
-    with _reporter(progress, chains * (warmup + draws)) as advance:
-        with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
-            try:
-                results = list(pool.map(chain, keys))
-            except BaseException:
-                stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+    workers = min(chains, os.cpu_count() or 1)
+    with _reporter(progress, chains * (warmup + draws)) as advance, ThreadPoolExecutor(workers) as pool:
+        try:
+            results = list(pool.map(chain, keys))
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     return jax.tree.map(lambda *parts: np.stack(parts), *results)
 
 

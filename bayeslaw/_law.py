@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -30,11 +30,11 @@ class AbstractLaw(eqx.Module):
 
     @classmethod
     @abc.abstractmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "AbstractLaw":
         """The law with a distribution in each leaf."""
 
     @classmethod
-    def published(cls) -> Mapping[str, Self]:
+    def published(cls) -> Mapping[str, "AbstractLaw"]:
         """Fits from papers, by name, at full printed precision."""
         return {}
 

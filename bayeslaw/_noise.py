@@ -6,7 +6,7 @@ Each says with `observe(mean)` what the distribution of the response is. Further
 
 import abc
 from math import log
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -28,7 +28,7 @@ class AbstractNoise(eqx.Module):
 
     @classmethod
     @abc.abstractmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "AbstractNoise":
         """The noise with a distribution in each leaf."""
 
     def columns(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class StudentT(AbstractNoise):
         return dist.TransformedDistribution(dist.StudentT(self.df, jnp.log(mean), self.scale), ExpTransform())
 
     @classmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "StudentT":
         above_one = AffineTransform(1.0, 1.0, domain=constraints.positive)
         return cls(
             df=dist.TransformedDistribution(dist.Gamma(2.0, 0.1), above_one),
@@ -75,7 +75,7 @@ class LogNormal(AbstractNoise):
         return dist.LogNormal(jnp.log(mean), self.scale)
 
     @classmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "LogNormal":
         return cls(scale=dist.LogNormal(log(0.01), 1.0))
 
 
@@ -92,7 +92,7 @@ class Normal(AbstractNoise):
         return dist.Normal(mean, self.scale)
 
     @classmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "Normal":
         return cls(scale=dist.LogNormal(log(0.02), 1.0))
 
 
@@ -113,7 +113,7 @@ class OneSided(AbstractNoise):
         return dist.TransformedDistribution(ExGaussian(jnp.log(mean), self.scale, self.excess), ExpTransform())
 
     @classmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "OneSided":
         return cls(scale=dist.LogNormal(log(0.005), 1.0), excess=dist.LogNormal(log(0.02), 1.0))
 
 
@@ -121,7 +121,7 @@ class ExGaussian(dist.Distribution):
     """Normal(loc, scale) plus an independent exponential of mean `excess`. NumPyro has none."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive, "excess": constraints.positive}
-    support = constraints.real
+    support = constraints.real  # type: ignore[assignment]
     reparametrized_params = ["loc", "scale", "excess"]
     pytree_data_fields = ("loc", "scale", "excess")
 
@@ -135,7 +135,7 @@ class ExGaussian(dist.Distribution):
         noise = self.scale * jax.random.normal(normal, shape) + self.excess * jax.random.exponential(exponential, shape)
         return self.loc + noise
 
-    def log_prob(self, value: Any) -> Any:
+    def log_prob(self, value: Any) -> Any:  # type: ignore[override]
         # The product of a growing exponential and a vanishing tail, kept in logs.
         ratio = self.scale / self.excess
         z = (value - self.loc) / self.scale

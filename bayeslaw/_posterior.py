@@ -167,7 +167,10 @@ class Posterior:
         os.close(handle)
         try:
             tree = self.tree.copy()
-            tree.attrs |= {"law": json.dumps(check_stored(self.prior)), "noise": json.dumps(check_stored(self.noise_prior))}
+            tree.attrs |= {
+                "law": json.dumps(check_stored(self.prior)),
+                "noise": json.dumps(check_stored(self.noise_prior)),
+            }
             tree.to_netcdf(temporary, engine="h5netcdf")
             os.replace(temporary, target)
         except BaseException:
@@ -182,7 +185,7 @@ class Posterior:
         )
 
     def _repr_html_(self) -> str:
-        from bayeslaw._html import posterior_html
+        from bayeslaw._show import posterior_html
 
         return posterior_html(self)
 
@@ -326,7 +329,7 @@ def _diagnostics(draws: xr.Dataset) -> dict[str, xr.Dataset]:
 
 def _sampler_status(posterior: Posterior) -> list[Status]:
     draws = posterior.tree["posterior"].to_dataset()
-    stats = posterior.tree["sample_stats"]
+    stats = posterior.tree["sample_stats"].to_dataset()
     chains, _ = posterior.shape
     found, diagnostics = [], _diagnostics(draws)
     if chains == 1:
@@ -352,14 +355,17 @@ def _sampler_status(posterior: Posterior) -> list[Status]:
     if diverging:
         found.append(
             Status(
-                f"{diverging} of {stats['diverging'].size} transitions diverged: part of the posterior was not reached. "
-                "Raise target_accept towards 0.99; if they stay, a prior allows a region the sampler cannot enter.",
+                f"{diverging} of {stats['diverging'].size} transitions diverged: part of the posterior was not "
+                "reached. Raise target_accept towards 0.99; if they stay, a prior allows a region the sampler cannot "
+                "enter.",
                 serious=True,
             )
         )
     deep = int((stats["n_steps"] >= 2**10 - 1).sum())
     if deep:
-        found.append(Status(f"{deep} transitions reached the longest trajectory (1023 steps): sampling is inefficient."))
+        found.append(
+            Status(f"{deep} transitions reached the longest trajectory (1023 steps): sampling is inefficient.")
+        )
     return found
 
 

@@ -40,12 +40,14 @@ class Prediction:
         return summarise(self.draws, prob)
 
     def __repr__(self) -> str:
-        return "\n".join(["Prediction, 90 % intervals", self.summary().to_string(), *map(str, self.status)])
+        from bayeslaw._show import as_text
+
+        return as_text("Prediction", self.summary(), self.status)
 
     def _repr_html_(self) -> str:
-        from bayeslaw._html import table
+        from bayeslaw._show import as_html
 
-        return table(self.summary(), "Prediction, equal-tailed 90 % credible intervals", self.status)
+        return as_html("Prediction", self.summary(), self.status)
 
 
 @float64
@@ -163,8 +165,8 @@ def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]
             if distance > _FAR:
                 notes.append(
                     Status(
-                        f"{name} goes {distance:.1f} decades {word} the runs (which end at {float(end):.3g}): the interval "
-                        "assumes that the law still holds there."
+                        f"{name} goes {distance:.1f} decades {word} the runs (which end at {float(end):.3g}): the "
+                        "interval assumes that the law still holds there."
                     )
                 )
     return notes

@@ -125,7 +125,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     known = COLUMNS.get(name)
     if known is not None and not known.allows(values).all():
         wrong = ~known.allows(values)
-        raise InputError(f"column {name!r} must be {known.domain}; found {_rows(frame, wrong, raw)}.")
+        found = _rows(frame, wrong, raw)
+        raise InputError(f"column {name!r} must be {known.domain}; found {found}. {known.advice}".strip())
     return values
 
 
@@ -150,10 +151,11 @@ def remark_on_rows(frame: pd.DataFrame, found: Mapping[str, np.ndarray]) -> list
         notes.append(
             Status(
                 f"{repeated.sum()} of {len(frame)} rows repeat an earlier one ({frame.index.name or 'row'} "
-                f"{', '.join(labels)}{more}): copies make intervals too narrow; drop_duplicates() if they are not reruns."
+                f"{', '.join(labels)}{more}): copies make intervals too narrow; drop_duplicates() unless "
+                "they are reruns."
             )
         )
     for flag in _FLAGS:
-        if flag in frame.columns and (count := int((frame[flag] == True).sum())):  # noqa: E712 (object columns)
+        if flag in frame.columns and (count := int(np.sum(frame[flag].to_numpy() == True))):  # noqa: E712 (object columns)
             notes.append(Status(f"{count} rows flagged {flag!r} are in the fit; runs[~runs.{flag}] leaves them out."))
     return notes

@@ -7,7 +7,7 @@ turns the pair into a NumPyro model; `fill` puts numbers or draws back where the
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -21,15 +21,12 @@ from bayeslaw._errors import InputError
 
 if TYPE_CHECKING:
     # Arithmetic in a law's formula is on arrays; its constructor also takes distributions.
-    Scalar: TypeAlias = Any
+    type Scalar = Any
 else:
     Scalar = Float[ArrayLike, "..."] | dist.Distribution
 
-T = TypeVar("T", bound=eqx.Module)
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def float64(function: F) -> F:
+def float64[F: Callable[..., Any]](function: F) -> F:
     """Run `function` in 64-bit arithmetic, whatever the user's JAX settings, which stay as they are."""
 
     @functools.wraps(function)
@@ -54,7 +51,7 @@ def sites(tree: Any) -> dict[str, dist.Distribution]:
     return {path: leaf for path, leaf in _leaves(tree)[0] if is_distribution(leaf)}
 
 
-def fill(tree: T, values: Mapping[str, Any]) -> T:
+def fill[T: eqx.Module](tree: T, values: Mapping[str, Any]) -> T:
     """The same tree with `values[path]` in place of each distribution leaf."""
     flat, structure = _leaves(tree)
     return jax.tree_util.tree_unflatten(structure, [values[p] if is_distribution(x) else x for p, x in flat])
@@ -100,7 +97,7 @@ class Joint(eqx.Module):
     def model(self, **columns: Any) -> None:
         """The NumPyro model: one site per distribution leaf, then the response, observed if given."""
         joint = self.fill({name: numpyro.sample(name, prior) for name, prior in self.sites().items()})
-        columns = {name: jnp.asarray(value) for name, value in columns.items() if value is not None}
+        columns = {name: jnp.asarray(value, dtype=float) for name, value in columns.items() if value is not None}
         missing = [name for name in joint.columns() if name not in columns]
         if missing:
             raise InputError(f"the model needs the columns {', '.join(joint.columns())}; {missing} are missing.")
@@ -133,28 +130,10 @@ def as_joint(law: Any, noise: Any) -> Joint:
     """
     joint = Joint(as_prior(law), as_prior(noise))
     found = joint.sites()
-    for path, prior in found.items():
-        _check_prior(path, prior)
     for name in (joint.response, *joint.columns()):
         if name in found:
             raise InputError(f"the parameter {name!r} of the law has the name of a column; rename the parameter.")
-    # NumPyro keeps shapes of vector priors in `Independent` form; a bare vector prior is the same thing.
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=float), joint)
-
-
-def _check_prior(path: str, prior: dist.Distribution) -> None:
-    for name, constraint in prior.arg_constraints.items():
-        value = prior.__dict__.get(name)
-        if value is None or constraint.is_discrete or not hasattr(value, "__array__") and not isinstance(value, float | int):
-            continue
-        if not bool(jnp.all(constraint(jnp.asarray(value, dtype=float)))):
-            raise InputError(
-                f"the prior of {path!r} is {type(prior).__name__} with {name} = {value}, which does not satisfy "
-                f"{constraint!r}; change that hyperparameter."
-            )
-    base = getattr(prior, "base_dist", None)
-    if isinstance(base, dist.Distribution):
-        _check_prior(path, base)
 
 
 @float64
@@ -175,4 +154,6 @@ def model(law: Any, noise: Any = None) -> Callable[..., None]:
     """
     from bayeslaw._noise import StudentT
 
-    return as_joint(law, StudentT if noise is None else noise).model
+    noise = StudentT if noise is None else noise
+    as_joint(law, noise)  # checks
+    return Joint(as_prior(law), as_prior(noise)).model

@@ -106,8 +106,9 @@ def _fetch(name: str) -> Path:
         target = Path(cache.abspath) / folder / file
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{name} is not in the cache and could not be downloaded ({type(error).__name__}: {reason}). Connect to the "
-            f"network once, or download {url} yourself and put it at {target}; BAYESLAW_DATA names another cache folder."
+            f"{name} is not in the cache and could not be downloaded ({type(error).__name__}: {reason}). Connect to "
+            f"the network once, or download {url} yourself and put it at {target}; BAYESLAW_DATA names another "
+            "cache folder."
         ) from error
     finally:
         logger.setLevel(level)

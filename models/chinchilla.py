@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import exp, log
-from typing import Any, Self
+from typing import Any
 
 import jax.numpy as jnp
 import numpyro.distributions as dist
@@ -52,12 +52,12 @@ class Chinchilla(AbstractLaw):
         }
 
     @classmethod
-    def raw(cls, E: float, A: float, alpha: float, B: float, beta: float) -> Self:
+    def raw(cls, E: float, A: float, alpha: float, B: float, beta: float) -> "Chinchilla":
         """The law from the coefficients that papers print, E + A / N^alpha + B / D^beta."""
         return cls(E=E, a=A * N0**-alpha, alpha=alpha, b=B * D0**-beta, beta=beta)
 
     @classmethod
-    def prior(cls) -> Self:
+    def prior(cls) -> "Chinchilla":
         return cls(
             E=dist.LogNormal(log(1.7), 0.3),
             a=dist.LogNormal(log(0.35), 1.0),
@@ -67,7 +67,7 @@ class Chinchilla(AbstractLaw):
         )
 
     @classmethod
-    def published(cls) -> Mapping[str, Self]:
+    def published(cls) -> Mapping[str, "Chinchilla"]:
         """`hoffmann2022`: from the paper's TeX source (Eq. 10 prints 1.69, 406.4, 0.34, 410.7, 0.28; rounding the
         exponents moves tokens per parameter at 5.76e23 FLOPs from 59 to 93). `besiroglu2024`: 240 runs, refit."""
         return {

@@ -1,0 +1,3 @@
+from bayeslaw.cli import main
+
+main()
