@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, ArrayLike, Float
@@ -126,14 +127,14 @@ def as_prior(what: Any) -> Any:
 def as_joint(law: Any, noise: Any) -> Joint:
     """The pair with float64 leaves, checked: what is traced into every compiled program.
 
-    Prior hyperparameters and constants become arrays, so that changing one does not compile anew.
+    Prior hyperparameters and constants become (NumPy) arrays, so that changing one does not compile anew.
     """
     joint = Joint(as_prior(law), as_prior(noise))
     found = joint.sites()
     for name in (joint.response, *joint.columns()):
         if name in found:
             raise InputError(f"the parameter {name!r} of the law has the name of a column; rename the parameter.")
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=float), joint)
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype=float), joint)
 
 
 @float64

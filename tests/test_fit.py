@@ -1,0 +1,177 @@
+"""`fit`: compiled once, reproducible, calibrated, interruptible."""
+
+import threading
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bayeslaw as bl
+from bayeslaw.models import Chinchilla
+
+COMPILED: list[str] = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda name, *args, **kwargs: COMPILED.append(kwargs.get("fun_name", "?")) if "backend_compile" in name else None
+)
+
+
+def is_distribution(leaf: object) -> bool:
+    return isinstance(leaf, dist.Distribution)
+
+
+def test_a_second_fit_compiles_nothing(posterior: bl.Posterior) -> None:
+    """New data, new prior hyperparameters, another seed and another target: no program is compiled again."""
+    runs = bl.load_chinchilla()
+    other = runs.assign(loss=runs.loss * 1.01, params=runs.params * 1.1)
+    prior = eqx.tree_at(lambda law: law.E, Chinchilla.prior(), dist.LogNormal(0.6, 0.2), is_leaf=is_distribution)
+    del COMPILED[:]
+    bl.fit(prior, other, seed=7, target_accept=0.85)
+    assert COMPILED == []
+    with pytest.warns(UserWarning, match="one chain"):
+        bl.fit(Chinchilla, runs[:-1], chains=1, draws=20, warmup=20)  # another shape: the counter does count
+    assert "jit(_advance)" in COMPILED
+
+
+def test_same_seed_same_draws(posterior: bl.Posterior) -> None:
+    again = bl.fit(Chinchilla, bl.load_chinchilla(), seed=1)
+    for name, values in posterior.draws.items():
+        np.testing.assert_array_equal(again.draws[name], values)
+    other = bl.fit(Chinchilla, bl.load_chinchilla(), seed=2)
+    assert not np.array_equal(other.draws["E"], posterior.draws["E"])
+
+
+def test_draws_are_float64_and_input_is_untouched(posterior: bl.Posterior) -> None:
+    assert all(values.dtype == np.float64 for values in posterior.draws.values())
+    runs = bl.load_chinchilla()
+    pd.testing.assert_frame_equal(posterior.runs, runs[["params", "tokens", "loss"]].astype(float))
+
+
+def test_a_conjugate_case_has_the_known_posterior() -> None:
+    """A constant law with Normal noise of known scale: the posterior is Gaussian with known mean and sd."""
+
+    class Constant(bl.AbstractLaw):
+        level: bl.Scalar
+
+        def mean(self, params: jax.Array) -> jax.Array:  # type: ignore[override]
+            return self.level + 0 * params
+
+        @classmethod
+        def prior(cls) -> "Constant":
+            return cls(level=dist.Normal(0.0, 2.0))
+
+    loss = np.array([1.0, 1.5, 0.7, 2.2, 1.1])
+    fitted = bl.fit(Constant, {"params": [1e9] * 5, "loss": loss}, noise=bl.Normal(scale=0.5), seed=1)
+    precision = 1 / 2.0**2 + 5 / 0.5**2
+    mean, sd = (loss.sum() / 0.5**2) / precision, precision**-0.5
+    row = fitted.summary().loc["level"]
+    error = sd / np.sqrt(row["ess_bulk"])
+    assert row["mean"] == pytest.approx(mean, abs=4 * error)
+    assert row["sd"] == pytest.approx(sd, rel=4 / np.sqrt(2 * row["ess_bulk"]))
+    draws = fitted.draws["level"].ravel()[::4]  # thinned towards independence
+    assert stats.kstest(draws, stats.norm(mean, sd).cdf).pvalue > 1e-3
+    assert fitted.noise_prior.scale == 0.5  # a number stays a number
+    assert set(fitted.draws) == {"level"}
+
+
+def test_vector_parameters() -> None:
+    class Groups(bl.AbstractLaw):
+        levels: bl.Scalar
+
+        def mean(self, group: jax.Array) -> jax.Array:  # type: ignore[override]
+            return jnp.asarray(self.levels)[group.astype(int)]
+
+        @classmethod
+        def prior(cls) -> "Groups":
+            return cls(levels=dist.LogNormal(jnp.zeros(3), 1.0).to_event(1))
+
+    rng = np.random.default_rng(0)
+    group = np.tile([0, 1, 2], 20)
+    loss = np.array([1.0, 2.0, 3.0])[group] * np.exp(0.01 * rng.standard_normal(60))
+    fitted = bl.fit(Groups, {"group": group, "loss": loss}, noise=bl.LogNormal, seed=1)
+    assert fitted.draws["levels"].shape == (4, 1000, 3)
+    np.testing.assert_allclose(fitted.draws["levels"].mean((0, 1)), [1, 2, 3], rtol=0.01)
+    assert list(fitted.summary().index) == ["levels[0]", "levels[1]", "levels[2]", "noise.scale"]
+
+
+def test_recovery_of_parameters_and_optimum(epoch240: pd.DataFrame, posterior240: bl.Posterior) -> None:
+    """20 worlds drawn from the prior, simulated at the design of Epoch's 240 runs: 90 % intervals cover 90 %.
+
+    Drawn from the prior, coverage is 90 % exactly in expectation for every quantity.
+    """
+    inside: dict[str, list[bool]] = {}
+    for seed in range(20):
+        runs = bl.simulate(Chinchilla, epoch240[["params", "tokens"]], seed=seed)
+        truth = runs.attrs["truth"]
+        # Noisy worlds (4 % scatter) have a curved ridge between floor and terms that wants short steps.
+        fitted = bl.fit(Chinchilla, runs, seed=seed, target_accept=0.98)
+        found = fitted.summary(prob=0.9)
+        for name, value in truth.items():
+            inside.setdefault(name, []).append(bool(found.lower[name] < value < found.upper[name]))
+        law = Chinchilla(**{name: value for name, value in truth.items() if not name.startswith("noise.")})
+        closed = next(iter(law.decisions().values())).closed_form
+        assert closed is not None
+        best = float(closed(law, flops=1e22)["params"])
+        row = bl.allocate(fitted, flops=1e22).summary(prob=0.9).loc[(1e22, "params")]
+        inside.setdefault("optimum", []).append(bool(row["lower"] < best < row["upper"]))
+    counts = {name: sum(hits) for name, hits in inside.items()}
+    assert set(counts) == {"E", "a", "alpha", "b", "beta", "noise.df", "noise.scale", "optimum"}
+    # Each count is Binomial(20, 0.9): below 14 with probability 0.2 %, 2 % over eight quantities.
+    assert min(counts.values()) >= 14, counts
+    # All 160 together: 144 expected; the quantities of one world are correlated, so the sd is between 3.8
+    # (independent) and 10.7 (all the same); 12 is a mild bound on either side.
+    assert 132 <= sum(counts.values()) <= 158, counts
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"chains": 0}, "chains must be a whole number of at least 1, got 0"),
+        ({"draws": 2}, "draws must be a whole number of at least 4, got 2"),
+        ({"warmup": 5}, "warmup must be a whole number of at least 20"),
+        ({"target_accept": 1.0}, "target_accept must lie between 0 and 1"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(bl.InputError, match=message):
+        bl.fit(Chinchilla, bl.load_chinchilla(), **settings)  # type: ignore[arg-type]
+
+
+def test_nothing_to_fit() -> None:
+    with pytest.raises(bl.InputError, match="no distributions as leaves"):
+        bl.fit(Chinchilla.published()["besiroglu2024"], bl.load_chinchilla(), noise=bl.LogNormal(scale=0.01))
+
+
+def test_a_law_without_finite_values_is_named() -> None:
+    class Broken(bl.AbstractLaw):
+        a: bl.Scalar
+
+        def mean(self, params: jax.Array) -> jax.Array:  # type: ignore[override]
+            return -self.a * params
+
+        @classmethod
+        def prior(cls) -> "Broken":
+            return cls(a=dist.LogNormal(0.0, 1.0))
+
+    with pytest.raises(bl.InputError, match="Broken gives no finite density at any of 64 draws from its prior"):
+        bl.fit(Broken, {"params": [1e9] * 9, "loss": np.linspace(1, 2, 9)})
+
+
+def test_progress_is_reported_and_an_interrupt_stops_all_chains() -> None:
+    seen: list[tuple[int, int]] = []
+    bl.fit(Chinchilla, bl.load_chinchilla(), draws=200, warmup=200, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (1600, 1600)
+    assert sorted(done for done, _ in seen) == [done for done, _ in seen]
+
+    def interrupt(done: int, total: int) -> None:
+        if done >= 300:
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        bl.fit(Chinchilla, bl.load_chinchilla(), draws=200, warmup=200, progress=interrupt)
+    assert threading.active_count() <= before
