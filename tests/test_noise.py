@@ -70,3 +70,23 @@ def test_extra_arguments_are_columns() -> None:
     # sd of a sd from 2000 normals is 1.6 %
     assert spread.iloc[0] == pytest.approx(0.1, rel=0.07)
     assert spread.iloc[1] == pytest.approx(0.01, rel=0.07)
+
+
+def test_one_sided_noise_finds_the_frontier() -> None:
+    """Runs that are never much better than the law and often much worse: StudentT's median is biased, the frontier is not."""
+    rng = np.random.default_rng(3)
+    flops = 10 ** rng.uniform(18, 22, 300)
+    ratio = 10 ** rng.uniform(0.3, 2, 300)
+    params = np.sqrt(flops / 6 / ratio)
+    law = Chinchilla.published()["besiroglu2024"]
+    table = {"params": params, "tokens": params * ratio}
+    runs = bl.simulate(law, table, noise=bl.OneSided(scale=0.002, excess=0.05), seed=4)
+    # scale and excess trade off where the excess is small: short steps
+    frontier = bl.fit(Chinchilla, runs, noise=bl.OneSided, seed=1, target_accept=0.98)
+    middle = bl.fit(Chinchilla, runs, noise=bl.StudentT, seed=1)
+    assert frontier.ok
+    where = {"params": [2e9], "tokens": [5e10]}
+    truth = float(law(params=2e9, tokens=5e10))
+    row = bl.predict(frontier, where).summary(0.95).iloc[0]
+    assert row.lower < truth < row.upper
+    assert bl.predict(middle, where).summary().iloc[0]["lower"] > truth
