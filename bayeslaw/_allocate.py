@@ -25,7 +25,7 @@ from bayeslaw._tree import Joint, float64
 _SIDE = {0: 1, 1: 33, 2: 33, 3: 13, 4: 9}
 _STEP = 1e-7
 _EDGE = 1e-5  # closer than this to the end of the box (as a share of it) counts as on it
-_EDGE_SHARE = 0.01
+EDGE_SHARE = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,6 +136,9 @@ def _solve(
             choice, edge = _search(decision, lambda c: _score(decision, filled.law, c, given))
         plan = decision.columns(choice, given)
         plan = {name: jnp.asarray(value, dtype=float) for name, value in plan.items()}
+        missing = [name for name in filled.columns() if name not in plan]
+        if missing:
+            raise InputError(f"the law and its noise read {', '.join(missing)}, which the decision does not derive.")
         row = {name: plan[name][None] for name in filled.columns()}
         mean, new = filled.mean(row)[0], jnp.asarray(filled.observe(row).sample(key))[0]
         return plan, mean, new, edge, _score(decision, filled.law, choice, given)
@@ -229,7 +232,7 @@ def _check_reached(decision: Decision, numbers: Mapping[str, Any], plan: Mapping
 def _edge_status(decision: Decision, numbers: Mapping[str, Any], edge: np.ndarray) -> list[Status]:
     shares = edge.mean(axis=0)
     found = []
-    for i in np.flatnonzero(shares > _EDGE_SHARE):
+    for i in np.flatnonzero(shares > EDGE_SHARE):
         asked = ", ".join(f"{name} = {array[i]:.4g}" for name, array in numbers.items())
         found.append(
             Status(

@@ -6,6 +6,7 @@ turns the pair into a NumPyro model; `fill` puts numbers or draws back where the
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ from jaxtyping import Array, ArrayLike, Float
 from numpyro.distributions import biject_to
 
 from bayeslaw._errors import InputError
+
+# ArviZ puts a lazy stand-in for numpyro into sys.modules; when a submodule is what first loads it, submodules
+# are loaded without becoming attributes of their packages, and NumPyro itself fails on them later.
+for _name in [name for name in sys.modules if name.startswith("numpyro.")]:
+    _parent, _, _child = _name.rpartition(".")
+    if not hasattr(sys.modules[_parent], _child):
+        setattr(sys.modules[_parent], _child, sys.modules[_name])
 
 if TYPE_CHECKING:
     # Arithmetic in a law's formula is on arrays; its constructor also takes distributions.

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from bayeslaw._allocate import _EDGE_SHARE as EDGE_SHARE
+from bayeslaw._allocate import EDGE_SHARE as EDGE_SHARE
 from bayeslaw._columns import COLUMNS, format_number
 from bayeslaw._predict import NEW_RUN
 
