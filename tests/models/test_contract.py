@@ -1,0 +1,106 @@
+"""What every law in `LAWS` must keep."""
+
+import inspect
+import re
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import bayeslaw as bl
+from bayeslaw._codec import decode, encode
+from bayeslaw._columns import COLUMNS
+from bayeslaw._tree import as_joint, float64
+from bayeslaw.models import LAWS
+
+POINTS = {"params": 3e9, "tokens": 7e10}  # a plausible value of each column; laws add theirs here
+
+
+@pytest.fixture(params=LAWS, ids=lambda law: law.__name__)
+def law(request: pytest.FixtureRequest) -> type[bl.AbstractLaw]:
+    return request.param
+
+
+def row(law: type[bl.AbstractLaw]) -> dict[str, float]:
+    return {name: POINTS[name] for name in law.prior().columns()}
+
+
+def test_documented(law: type[bl.AbstractLaw]) -> None:
+    text = inspect.getdoc(law) or ""
+    assert text.startswith(f"{law.response} = ")
+    assert re.search(r"arXiv \d{4}\.\d{5}", text)
+    for field in law.__dataclass_fields__:
+        assert f"`{field}`" in text
+    for name in (*law.prior().columns(), law.response):
+        assert name in COLUMNS
+
+
+@float64
+def test_pytree_and_json_round_trip(law: type[bl.AbstractLaw]) -> None:
+    prior = law.prior()
+    leaves, structure = jax.tree.flatten(prior)
+    assert encode(jax.tree.unflatten(structure, leaves)) == encode(prior)
+    assert encode(decode(encode(prior))) == encode(prior)
+
+
+@float64
+def test_jit_does_not_retrace(law: type[bl.AbstractLaw]) -> None:
+    joint = as_joint(law, bl.StudentT)
+    traces = []
+
+    @jax.jit
+    def mean(values: dict[str, jax.Array], columns: dict[str, jax.Array]) -> jax.Array:
+        traces.append(1)
+        return joint.fill(values).mean(columns)
+
+    columns = {name: jnp.full(3, value) for name, value in row(law).items()}
+    for seed in range(3):
+        assert mean(joint.sample_prior(jax.random.key(seed)), columns).shape == (3,)
+    assert len(traces) == 1
+
+
+@float64
+def test_gradients_match_finite_differences(law: type[bl.AbstractLaw]) -> None:
+    joint = as_joint(law, bl.StudentT)
+    columns = {name: jnp.full(1, value) for name, value in row(law).items()}
+    centre = joint.unconstrain(joint.sample_prior(jax.random.key(0)))
+
+    def mean(z: dict[str, jax.Array]) -> jax.Array:
+        return joint.fill(joint.constrain(z)).mean(columns)[0]
+
+    gradient = jax.grad(mean)(centre)
+    step = 1e-5
+    for name, value in centre.items():
+        ends = [mean({**centre, name: value + sign * step}) for sign in (1, -1)]
+        assert float(gradient[name]) == pytest.approx(float(ends[0] - ends[1]) / (2 * step), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("noise", [bl.StudentT, bl.LogNormal, bl.Normal, bl.OneSided])
+@float64
+def test_density_is_finite_at_prior_draws(law: type[bl.AbstractLaw], noise: type[bl.AbstractNoise]) -> None:
+    joint = as_joint(law, noise)
+    columns = {name: jnp.full(1, value) for name, value in row(law).items()}
+    keys = jax.random.split(jax.random.key(1), 200)
+    values = jax.vmap(joint.sample_prior)(keys)
+    means = jax.vmap(lambda v: joint.fill(v).mean(columns))(values)
+    density = jax.vmap(lambda v, y: joint.fill(v).observe(columns).log_prob(y))(values, means)
+    assert bool(jnp.isfinite(density).all())
+    floors = jax.vmap(lambda v: jnp.asarray(joint.fill(v).law.floor()))(values)
+    assert bool((floors[:, None] <= means).all())
+
+
+def test_published_fits_are_numbers(law: type[bl.AbstractLaw]) -> None:
+    for fitted in law.published().values():
+        assert isinstance(fitted, law)
+        assert all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(fitted))
+        assert np.isfinite(fitted(**row(law)))
+        assert not any(isinstance(leaf, eqx.Module) for leaf in jax.tree.leaves(fitted))
+
+
+def test_decisions_cover_their_law(law: type[bl.AbstractLaw]) -> None:
+    for decision in law.prior().decisions().values():
+        assert decision.question.endswith("?")
+        assert set(decision.report)
+        assert all(name in COLUMNS for name in (*decision.given, *decision.choose, *decision.report))
