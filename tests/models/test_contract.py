@@ -1,5 +1,6 @@
 """What every law in `LAWS` must keep."""
 
+import dataclasses
 import inspect
 import re
 
@@ -31,8 +32,8 @@ def test_documented(law: type[bl.AbstractLaw]) -> None:
     text = inspect.getdoc(law) or ""
     assert text.startswith(f"{law.response} = ")
     assert re.search(r"arXiv \d{4}\.\d{5}", text)
-    for field in law.__dataclass_fields__:
-        assert f"`{field}`" in text
+    for field in dataclasses.fields(law):
+        assert f"`{field.name}`" in text
     for name in (*law.prior().columns(), law.response):
         assert name in COLUMNS
 
