@@ -46,6 +46,9 @@ _WHERE = {
 __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from bayeslaw import datasets as datasets
+    from bayeslaw import models as models
+    from bayeslaw import plots as plots
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._decision import Choices as Choices
@@ -74,7 +77,12 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 
+_PARTS = ("datasets", "models", "plots")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return import_module(f"bayeslaw.{name}")
     if name not in _WHERE:
         raise AttributeError(f"module 'bayeslaw' has no attribute {name!r}")
     value = getattr(import_module(f"bayeslaw.{_WHERE[name]}"), name)
@@ -83,4 +91,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "models", "plots", "datasets"])
+    return sorted([*__all__, *_PARTS])

@@ -332,12 +332,12 @@ def _check_folder(path: Path | None, endings: tuple[str, ...] = (".nc",)) -> Non
 
 
 def _save_plot(allocation: Any, prob: float, target: Path) -> None:
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
     from bayeslaw.plots import plot_allocation
 
-    figure = plot_allocation(allocation, prob=prob).figure
+    figure = Figure(layout="constrained")
+    plot_allocation(allocation, prob=prob, ax=figure.subplots())
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".plot") as folder:
         temporary = Path(folder) / target.name
         figure.savefig(temporary, dpi=200)

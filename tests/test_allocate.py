@@ -74,7 +74,9 @@ def test_many_budgets_named_dimensions_and_units(posterior: bl.Posterior) -> Non
     }  # fmt: skip
     assert allocation.draws["params"].attrs["units"] == "parameters"
     assert allocation.draws["loss_new_run"].attrs["covers"] == "new run"
-    np.testing.assert_allclose(6 * allocation.draws["params"] * allocation.draws["tokens"] / allocation.draws["flops"], 1)
+    np.testing.assert_allclose(
+        6 * allocation.draws["params"] * allocation.draws["tokens"] / allocation.draws["flops"], 1
+    )
     summary = allocation.summary(prob=0.5)
     wide = allocation.summary(prob=0.95)
     assert (wide["upper"] - wide["lower"] > summary["upper"] - summary["lower"]).all()

@@ -59,7 +59,10 @@ def test_a_file_of_ones_own_and_a_saved_fit(capfd: pytest.CaptureFixture[str], t
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["allocate", "chinchila", "--flops", "1e24"], "there is no law or file 'chinchila'.*Did you mean 'chinchilla'"),
+        (
+            ["allocate", "chinchila", "--flops", "1e24"],
+            "there is no law or file 'chinchila'.*Did you mean 'chinchilla'",
+        ),
         (["allocate", "chinchilla"], "That depends on flops: add --flops"),
         (["allocate", "none.nc", "--flops", "1e24"], "there is no file 'none.nc'"),
         (["allocate", "FIT", "--flops", "1e24,x"], "'x' is not a number; write 7e9"),
@@ -69,7 +72,10 @@ def test_a_file_of_ones_own_and_a_saved_fit(capfd: pytest.CaptureFixture[str], t
         (["allocate", "FIT", "--flops", "1e24", "--plot", "x.gif"], "must end in .png or .pdf or .svg"),
         (["allocate", "FIT", "--flops", "1e24", "--plot", "no/x.png"], "there is no folder 'no'"),
         (["allocate", "FIT", "--flops", "1e24", "--prob", "90"], "--prob is the credible mass"),
-        (["allocate", "FIT", "--flops", "1e24", "--decision", "best"], "there is no decision 'best'; this law has comp"),
+        (
+            ["allocate", "FIT", "--flops", "1e24", "--decision", "best"],
+            "there is no decision 'best'; this law has comp",
+        ),
         (["allocate", "FIT", "runs.csv", "--flops", "1e24"], "is a saved fit and has its runs inside"),
         (["fit", "chinchilla", "none.csv"], "there is no file 'none.csv'"),
         (["fit", "chinchilla", "-o", "fit.txt"], "must end in .nc"),

@@ -47,9 +47,7 @@ def test_every_data_set_has_a_card_and_a_documented_function(name: str) -> None:
     assert getattr(datasets, datasets.DATASETS[name]).__doc__
 
 
-def test_a_damaged_cache_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_cache_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with the wrong checksum is not used; offline, the sentence says where to put the right one."""
     import pooch
 

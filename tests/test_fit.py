@@ -1,6 +1,7 @@
 """`fit`: compiled once, reproducible, calibrated, interruptible."""
 
 import threading
+import warnings
 
 import equinox as eqx
 import jax
@@ -98,6 +99,20 @@ def test_vector_parameters() -> None:
     assert list(fitted.summary().index) == ["levels[0]", "levels[1]", "levels[2]", "noise.scale"]
 
 
+def advised_fit(runs: pd.DataFrame, seed: int) -> bl.Posterior:
+    """Fit as the statuses advise: shorter steps where transitions diverge.
+
+    Noisy worlds (4 % scatter) have a curved ridge between the floor and the two terms.
+    """
+    for target in (0.95, 0.99, 0.999):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="this posterior is not a result yet")
+            fitted = bl.fit(Chinchilla, runs, seed=seed, target_accept=target)
+        if fitted.ok:
+            return fitted
+    raise AssertionError(f"world {seed}: {fitted.status}")
+
+
 def test_recovery_of_parameters_and_optimum(epoch240: pd.DataFrame, posterior240: bl.Posterior) -> None:
     """20 worlds drawn from the prior, simulated at the design of Epoch's 240 runs: 90 % intervals cover 90 %.
 
@@ -107,8 +122,7 @@ def test_recovery_of_parameters_and_optimum(epoch240: pd.DataFrame, posterior240
     for seed in range(20):
         runs = bl.simulate(Chinchilla, epoch240[["params", "tokens"]], seed=seed)
         truth = runs.attrs["truth"]
-        # Noisy worlds (4 % scatter) have a curved ridge between floor and terms that wants short steps.
-        fitted = bl.fit(Chinchilla, runs, seed=seed, target_accept=0.98)
+        fitted = advised_fit(runs, seed)
         found = fitted.summary(prob=0.9)
         for name, value in truth.items():
             inside.setdefault(name, []).append(bool(found.lower[name] < value < found.upper[name]))
@@ -163,7 +177,8 @@ def test_a_law_without_finite_values_is_named() -> None:
 
 def test_progress_is_reported_and_an_interrupt_stops_all_chains() -> None:
     seen: list[tuple[int, int]] = []
-    bl.fit(Chinchilla, bl.load_chinchilla(), draws=200, warmup=200, progress=lambda done, total: seen.append((done, total)))
+    with pytest.warns(UserWarning, match="not a result yet"):
+        bl.fit(Chinchilla, bl.load_chinchilla(), draws=200, warmup=200, progress=lambda *now: seen.append(now))
     assert seen[-1] == (1600, 1600)
     assert sorted(done for done, _ in seen) == [done for done, _ in seen]
 

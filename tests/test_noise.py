@@ -73,7 +73,7 @@ def test_extra_arguments_are_columns() -> None:
 
 
 def test_one_sided_noise_finds_the_frontier() -> None:
-    """Runs that are never much better than the law and often much worse: StudentT's median is biased, the frontier is not."""
+    """Runs never much better than the law and often much worse: StudentT's median is biased, the frontier is not."""
     rng = np.random.default_rng(3)
     flops = 10 ** rng.uniform(18, 22, 300)
     ratio = 10 ** rng.uniform(0.3, 2, 300)

@@ -50,6 +50,16 @@ def test_ci_runs_the_command_that_the_readme_prints() -> None:
     assert commands[1] in ci.splitlines()
 
 
+def test_the_readme_runs_as_printed(tmp_path: Path) -> None:
+    code = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    script = "import matplotlib\nmatplotlib.use('Agg')\n" + code
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("()")  # the status: nothing to remark
+    assert "tokens_per_param" in done.stdout
+    assert (tmp_path / "fit.nc").is_file()
+
+
 def test_importing_is_cheap_and_the_public_names_exist() -> None:
     script = "import sys, bayeslaw; print('jax' in sys.modules, len(bayeslaw.__all__))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -53,7 +53,9 @@ def test_many_bad_rows_are_counted(runs: pd.DataFrame) -> None:
 
 
 def test_missing_column_names_the_nearest(runs: pd.DataFrame) -> None:
-    with pytest.raises(bl.InputError, match=r"'params' \(all parameters.*is missing; the table has N, .*columns={'N': 'params'}"):
+    with pytest.raises(
+        bl.InputError, match=r"'params' \(all parameters.*is missing; the table has N, .*columns={'N': 'params'}"
+    ):
         bl.fit(Chinchilla, runs.rename(columns={"params": "N"}))
     with pytest.raises(bl.InputError, match=r"If 'losss' is it, pass columns={'losss': 'loss'}"):
         bl.fit(Chinchilla, runs.rename(columns={"loss": "losss"}))
@@ -116,9 +118,7 @@ def test_tokens_follow_from_flops(runs: pd.DataFrame) -> None:
     flops = runs.assign(flops=6.0 * runs.params * runs.tokens).drop(columns="tokens")
     found, notes = number_columns(flops, NAMES)
     np.testing.assert_allclose(found["tokens"], runs.tokens)
-    assert [str(note) for note in notes] == [
-        "note: the table has no tokens; it was computed as flops / (6 * params)."
-    ]
+    assert [str(note) for note in notes] == ["note: the table has no tokens; it was computed as flops / (6 * params)."]
 
 
 def test_input_is_not_modified(runs: pd.DataFrame) -> None:

@@ -40,7 +40,9 @@ def test_paths_name_the_sites() -> None:
 
 
 def test_numbers_are_fixed_and_filled_back() -> None:
-    law = eqx.tree_at(lambda law: law.alpha, Chinchilla.prior(), 0.35, is_leaf=lambda x: isinstance(x, dist.Distribution))
+    law = eqx.tree_at(
+        lambda law: law.alpha, Chinchilla.prior(), 0.35, is_leaf=lambda x: isinstance(x, dist.Distribution)
+    )
     assert "alpha" not in sites(law)
     filled = fill(law, {"E": 1.0, "a": 2.0, "b": 3.0, "beta": 4.0})
     assert (filled.E, filled.a, filled.alpha, filled.b, filled.beta) == (1.0, 2.0, 0.35, 3.0, 4.0)
