@@ -56,7 +56,7 @@ _BILLIONS = "They look like billions entered as units: write 7e9 or '7B', not 7.
 COLUMNS: Mapping[str, Column] = {
     column.name: column
     for column in (
-        _count("params", "parameters", "all parameters, embeddings included", "N", "n_params", "parameters",
+        _count("params", "parameters", "model size, embeddings included", "N", "n_params", "parameters",
                "model_size", usual=(1e3, 1e17), advice=_BILLIONS),
         _count("active_params", "parameters", "parameters used per token", "N_act", usual=(1e3, 1e17),
                advice=_BILLIONS),

@@ -21,11 +21,10 @@ from bayeslaw._codec import check_stored, decode
 from bayeslaw._columns import COLUMNS
 from bayeslaw._errors import InputError, Status
 from bayeslaw._identify import prior_draws
+from bayeslaw._status import diagnostics_of, prior_status, sampler_status
 from bayeslaw._tree import Joint, as_joint, fill, float64
 
 FORMAT = 1  # of the saved file; raise it when a reader of this version could misread the new one
-_MAX_RHAT, _MIN_ESS_PER_CHAIN = 1.01, 100  # Vehtari et al. 2021, arXiv 1903.08008
-_NARROWED = 0.9  # a posterior sd above this share of the prior's says the data added little
 _GROUPS = ("log_likelihood", "posterior_predictive", "prior", "prior_predictive")
 
 
@@ -99,7 +98,7 @@ class Posterior:
         both = self.tree["posterior"].to_dataset().merge(self.derived)
         tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
         rows: dict[str, list[float]] = {}
-        diagnostics = _diagnostics(both)
+        diagnostics = diagnostics_of(both)
         for name, array in both.data_vars.items():
             values = array.to_numpy().reshape(-1, *array.shape[2:])
             for index in np.ndindex(values.shape[1:]):
@@ -116,7 +115,8 @@ class Posterior:
     def status(self) -> tuple[Status, ...]:
         """Sentences with advice: sampler problems first, then what the data could not say."""
         notes = [Status(**note) for note in json.loads(self.tree.attrs["notes"])]
-        return tuple(_sampler_status(self) + _prior_status(self) + notes)
+        groups = (self.tree[name].to_dataset() for name in ("posterior", "sample_stats"))
+        return tuple(sampler_status(*groups) + prior_status(self.joint, flat(self)) + notes)
 
     @property
     def ok(self) -> bool:
@@ -313,82 +313,3 @@ def _log_likelihood(joint: Joint, values: Mapping[str, Any], columns: Mapping[st
 def _predictive(key: Any, joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any]) -> Any:
     keys = jax.random.split(key, len(next(iter(values.values()))))
     return jax.vmap(lambda k, v: joint.fill(v).observe(columns).sample(k))(keys, values)
-
-
-def _diagnostics(draws: xr.Dataset) -> dict[str, xr.Dataset]:
-    import arviz_stats  # noqa: F401  (registers the .azstats accessor)
-
-    if draws.sizes["draw"] < 4:
-        nothing = draws.mean(("chain", "draw")) * np.nan
-        return dict.fromkeys(("ess_bulk", "ess_tail", "r_hat"), nothing)
-    stats = draws.azstats
-    found = {"ess_bulk": stats.ess(method="bulk"), "ess_tail": stats.ess(method="tail")}
-    rhat = stats.rhat() if draws.sizes["chain"] > 1 else found["ess_bulk"] * np.nan
-    return found | {"r_hat": rhat}
-
-
-def _sampler_status(posterior: Posterior) -> list[Status]:
-    draws = posterior.tree["posterior"].to_dataset()
-    stats = posterior.tree["sample_stats"].to_dataset()
-    chains, _ = posterior.shape
-    found, diagnostics = [], _diagnostics(draws)
-    if chains == 1:
-        found.append(Status("one chain: R-hat cannot be computed; run at least four.", serious=True))
-    rhat = {str(n): float(a.max()) for n, a in diagnostics["r_hat"].data_vars.items()}
-    bad = [f"{name} {value:.3f}" for name, value in rhat.items() if chains > 1 and not value <= _MAX_RHAT]
-    if bad:
-        found.append(
-            Status(
-                f"R-hat is above {_MAX_RHAT} for {', '.join(bad)}: the chains disagree. Raise warmup and draws; if it "
-                "stays, look at the chains for several modes (arviz_plots.plot_trace) and tighten the priors.",
-                serious=True,
-            )
-        )
-    for kind, name in (("bulk", "ess_bulk"), ("tail", "ess_tail")):
-        ess = {str(n): float(a.min()) for n, a in diagnostics[name].data_vars.items()}
-        worst = min(ess, key=lambda one: ess[one] if np.isfinite(ess[one]) else -1.0)
-        need = _MIN_ESS_PER_CHAIN * chains
-        if not ess[worst] >= need:
-            text = f"{kind} ESS of {worst} is {ess[worst]:.0f}, below {need}: raise draws."
-            found.append(Status(text, serious=True))
-    diverging = int(stats["diverging"].sum())
-    if diverging:
-        found.append(
-            Status(
-                f"{diverging} of {stats['diverging'].size} transitions diverged: part of the posterior was not "
-                "reached. Raise target_accept towards 0.99; if they stay, a prior allows a region the sampler cannot "
-                "enter.",
-                serious=True,
-            )
-        )
-    deep = int((stats["n_steps"] >= 2**10 - 1).sum())
-    if deep:
-        found.append(
-            Status(f"{deep} transitions reached the longest trajectory (1023 steps): sampling is inefficient.")
-        )
-    return found
-
-
-@float64
-def _prior_status(posterior: Posterior) -> list[Status]:
-    """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
-    before = prior_draws(jax.random.key(0), posterior.joint)[1]
-    after = _unconstrain(posterior.joint, flat(posterior))
-    weak = []
-    for name in before:
-        share = np.std(np.asarray(after[name]), axis=0) / np.std(np.asarray(before[name]), axis=0)
-        if np.any(share > _NARROWED):
-            weak.append(f"{name} ({np.max(share):.0%} of the prior's sd)")
-    if not weak:
-        return []
-    return [
-        Status(
-            f"the data hardly narrow {', '.join(weak)}: there the posterior is the prior. Results that depend on "
-            "it depend on that choice; try another prior to see how much."
-        )
-    ]
-
-
-@jax.jit
-def _unconstrain(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
-    return jax.vmap(joint.unconstrain)(values)

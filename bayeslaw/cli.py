@@ -1,7 +1,6 @@
 """The command line. Nothing heavy is imported before a command needs it, so that --help is quick."""
 
 import difflib
-import json
 import os
 import re
 import sys
@@ -15,6 +14,9 @@ import typer
 
 from bayeslaw import __version__
 from bayeslaw._errors import InputError
+from bayeslaw._terminal import columns as parse_columns
+from bayeslaw._terminal import given as parse_given
+from bayeslaw._terminal import headline, print_json, print_table
 
 if TYPE_CHECKING:
     from bayeslaw import AbstractLaw, Posterior
@@ -92,7 +94,7 @@ def fit(
         posterior.save(output)
     summary = posterior.summary(prob)
     if as_json:
-        _print_json(posterior, prob, {"parameters": summary.to_dict(orient="index")}, posterior.status)
+        print_json(posterior, prob, {"parameters": summary.to_dict(orient="index")}, posterior.status)
     else:
         headers = ["parameter", "median", f"{prob:.0%} interval", "mean", "sd", "R-hat", "ESS"]
         rows = [
@@ -107,7 +109,7 @@ def fit(
             )
             for name, row in summary.iterrows()
         ]
-        _print_table(_headline(posterior), headers, rows, posterior.status)
+        print_table(headline(posterior), headers, rows, posterior.status)
         if output is not None:
             print(f"saved to {output}; next: bayeslaw allocate {output} --flops 1e24")
     _leave(posterior)
@@ -147,7 +149,7 @@ def allocate(
     """
     _check_prob(prob)
     _check_folder(plot, (".png", ".pdf", ".svg"))
-    wanted = _given(flops, given)
+    wanted = parse_given(flops, given)
     if _is_file(source):
         if runs is not None or columns is not None:
             raise InputError(f"{source} is a saved fit and has its runs inside; leave out the data and --columns.")
@@ -176,7 +178,7 @@ def allocate(
             quantities = block.droplevel(labels)
             optimum = quantities.drop(columns="at_edge").to_dict(orient="index")
             found.append({"given": values, "at_edge": float(quantities["at_edge"].iloc[0]), "optimum": optimum})
-        _print_json(posterior, prob, {"question": chosen.question, "scenarios": found}, allocation.status)
+        print_json(posterior, prob, {"question": chosen.question, "scenarios": found}, allocation.status)
     else:
         from bayeslaw._show import readable
 
@@ -191,7 +193,7 @@ def allocate(
                 rows.append((*asked, name + unit, str(row["median"]), interval, str(row["covers"])))
             rows.append(())
         headers = [*labels, "quantity", "median", f"{prob:.0%} interval", "covers"]
-        _print_table(f"{chosen.question}\n{_headline(posterior)}", headers, rows[:-1], allocation.status)
+        print_table(f"{chosen.question}\n{headline(posterior)}", headers, rows[:-1], allocation.status)
         if plot is not None:
             print(f"figure written to {plot}")
     _leave(posterior)
@@ -206,7 +208,7 @@ def laws() -> None:
         formula = (law.__doc__ or "").strip().splitlines()[0]
         questions = "\n".join(f"{key}: {decision.question}" for key, decision in prior.decisions().items())
         rows.append((name, formula, ", ".join((*prior.columns(), law.response)), questions))
-    _print_table("Laws", ["name", "formula", "columns", "decisions"], rows, ())
+    print_table("Laws", ["name", "formula", "columns", "decisions"], rows, ())
 
 
 @app.command()
@@ -223,7 +225,7 @@ def data(
     for key, function in datasets.DATASETS.items():
         summary = (getattr(datasets, function).__doc__ or "").strip().splitlines()[0]
         rows.append((key, f"bayeslaw.datasets.{function}()", summary))
-    _print_table("Data sets", ["name", "in Python", "what it is"], rows, ())
+    print_table("Data sets", ["name", "in Python", "what it is"], rows, ())
 
 
 def _laws() -> "dict[str, type[AbstractLaw]]":
@@ -264,33 +266,6 @@ def _check_given(decision: Any, given: dict[str, Any]) -> None:
     decision.check_given(given)
 
 
-def _given(flops: str | None, given: list[str] | None) -> dict[str, Any]:
-    from bayeslaw._columns import parse_number
-
-    pairs = [("flops", flops)] if flops is not None else []
-    for item in given or []:
-        name, equals, values = item.partition("=")
-        if not equals:
-            raise InputError(f"--given {item!r}: write NAME=VALUES, such as unique_tokens=25e9.")
-        pairs.append((name.strip(), values))
-    found: dict[str, Any] = {}
-    for name, values in pairs:
-        try:
-            found[name] = [parse_number(value) for value in values.split(",")]
-        except ValueError as error:
-            raise InputError(f"{name} {values!r}: {error}.") from None
-    return found
-
-
-def _columns(text: str | None) -> dict[str, str] | None:
-    if text is None:
-        return None
-    pairs = [item.partition("=") for item in text.split(",")]
-    if not all(equals and theirs.strip() and ours.strip() for theirs, equals, ours in pairs):
-        raise InputError(f"--columns {text!r}: write yours=ours pairs, such as N=params,D=tokens.")
-    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
-
-
 def _fit(law: str, runs: Path | None, columns: str | None, noise: Noise, draws: int, seed: int) -> "Posterior":
     found = _law(law)
     import bayeslaw
@@ -313,7 +288,7 @@ def _fit(law: str, runs: Path | None, columns: str | None, noise: Noise, draws: 
         table = runs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what they say is in the status, printed below
-        return bayeslaw.fit(found, table, noise=kinds[noise], columns=_columns(columns), draws=draws, seed=seed)
+        return bayeslaw.fit(found, table, noise=kinds[noise], columns=parse_columns(columns), draws=draws, seed=seed)
 
 
 def _check_prob(prob: float) -> None:
@@ -342,46 +317,6 @@ def _save_plot(allocation: Any, prob: float, target: Path) -> None:
         temporary = Path(folder) / target.name
         figure.savefig(temporary, dpi=200)
         os.replace(temporary, target)
-
-
-def _headline(posterior: "Posterior") -> str:
-    chains, draws = posterior.shape
-    law, noise = type(posterior.prior).__name__, type(posterior.noise_prior).__name__
-    return f"{law}, {noise} noise, {len(posterior.runs)} runs, {chains} x {draws} draws"
-
-
-def _print_table(title: str, headers: list[str], rows: list[tuple[str, ...]], status: Any) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        table.add_column(header, no_wrap="interval" in header)
-    for row in rows:
-        if row:
-            table.add_row(*row)
-        else:
-            table.add_section()
-    console = Console(highlight=False)
-    console.print(title, style="bold")
-    console.print(table)
-    for one in status:
-        console.print(str(one), style="bold red" if one.serious else "yellow", markup=False)
-
-
-def _print_json(posterior: "Posterior", prob: float, result: dict[str, Any], status: Any) -> None:
-    head = {
-        "bayeslaw": __version__,
-        "law": type(posterior.prior).__name__,
-        "noise": type(posterior.noise_prior).__name__,
-        "runs": len(posterior.runs),
-        "seed": int(posterior.tree.attrs["seed"]),
-        "ok": posterior.ok,
-        "prob": prob,
-    }
-    notes = [{"serious": one.serious, "text": one.text} for one in status]
-    print(json.dumps({**head, **result, "status": notes}, indent=2))
 
 
 def _leave(posterior: "Posterior") -> None:

@@ -54,7 +54,7 @@ def test_many_bad_rows_are_counted(runs: pd.DataFrame) -> None:
 
 def test_missing_column_names_the_nearest(runs: pd.DataFrame) -> None:
     with pytest.raises(
-        bl.InputError, match=r"'params' \(all parameters.*is missing; the table has N, .*columns={'N': 'params'}"
+        bl.InputError, match=r"'params' \(model size.*is missing; the table has N, .*columns={'N': 'params'}"
     ):
         bl.fit(Chinchilla, runs.rename(columns={"params": "N"}))
     with pytest.raises(bl.InputError, match=r"If 'losss' is it, pass columns={'losss': 'loss'}"):

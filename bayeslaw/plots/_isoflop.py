@@ -37,20 +37,20 @@ def plot_isoflop(
 ) -> Axes:
     """The response against the chosen variable at fixed budgets: `plot_isoflop(posterior, flops=[1e19, 1e20, 1e21])`.
 
-        For each scenario that is given, in a colour of its own:
+    For each scenario that is given, in a colour of its own:
 
-        - Line and band: posterior median and equal-tailed interval of mass `prob` of the mean function (the law without
-          the noise of a run), at `points` values within a factor 30 of the optimum, or over all of a linear range.
-        - Diamond and horizontal bar: median and interval of mass `prob` of where the optimum is, as `allocate` finds
-          it, at the median of the mean function there. An orange diamond instead: on the edge of the search box in
-          more than 1 % of draws, so that it may be beyond.
-        - Dots: the fitted runs whose own budget (`flops`, computed as 6 * params * tokens where the law does not read
-          it) is within 25 % of the scenario's. They need not lie in the band, which is not that of a new run.
+    - Line and band: posterior median and equal-tailed interval of mass `prob` of the mean function (the law without
+      the noise of a run), at `points` values within a factor 30 of the optimum, or over all of a linear range.
+    - Diamond and horizontal bar: median and interval of mass `prob` of where the optimum is, as `allocate` finds
+      it, at the median of the mean function there. An orange diamond instead: on the edge of the search box in
+      more than 1 % of draws, so that it may be beyond.
+    - Dots: the fitted runs whose own budget (`flops`, computed as 6 * params * tokens where the law does not read
+      it) is within 25 % of the scenario's. They need not lie in the band, which is not that of a new run.
 
-        `decision` is the law's first when left out; `given` is what it needs, one value or many. Units are those of
-        the columns (parameters, tokens, FLOPs, nats/token). Draws on `ax` (a new one when left out), with the legend to
+    `decision` is the law's first when left out; `given` is what it needs, one value or many. Units are those of
+    the columns (parameters, tokens, FLOPs, nats/token). Draws on `ax` (a new one when left out), with the legend to
     its right, and returns it. Raises `InputError` when the decision does not choose exactly one continuous
-        variable, and for what `allocate` refuses.
+    variable, and for what `allocate` refuses.
     """
     need_posterior(posterior)
     check_prob(prob)

@@ -130,7 +130,10 @@ def test_allocation_line_and_bands_are_those_of_the_summary(allocation: bl.Alloc
         np.testing.assert_allclose(edges(band), (table.index, table.lower, table.upper), rtol=1e-12)
     assert legend(ax) == ["median", "50 % interval", "80 % interval"]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Training compute (FLOPs)", "All parameters, embeddings included")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (
+        "Training compute (FLOPs)",
+        "Model size, embeddings included (parameters)",
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def test_isoflop_curves_are_predictions_along_the_budget(posterior: bl.Posterior
         mean = table.xs("loss", level="quantity")
         np.testing.assert_allclose(y, mean["median"], rtol=1e-12)
         np.testing.assert_allclose(edges(band), (x, mean.lower, mean.upper), rtol=1e-12)
-    assert (ax.get_xlabel(), ax.get_xscale()) == ("All parameters, embeddings included", "log")
+    assert (ax.get_xlabel(), ax.get_xscale()) == ("Model size, embeddings included (parameters)", "log")
     assert ax.get_ylabel() == "Final loss on held-out data (nats/token)"
     assert legend(ax) == [
         "$10^{19}$ FLOPs",

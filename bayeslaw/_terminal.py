@@ -1,0 +1,77 @@
+"""Reading what was typed and writing what was found, for the command line."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bayeslaw import __version__
+from bayeslaw._errors import InputError
+
+if TYPE_CHECKING:
+    from bayeslaw import Posterior
+
+
+def given(flops: str | None, given: list[str] | None) -> dict[str, Any]:
+    from bayeslaw._columns import parse_number
+
+    pairs = [("flops", flops)] if flops is not None else []
+    for item in given or []:
+        name, equals, values = item.partition("=")
+        if not equals:
+            raise InputError(f"--given {item!r}: write NAME=VALUES, such as unique_tokens=25e9.")
+        pairs.append((name.strip(), values))
+    found: dict[str, Any] = {}
+    for name, values in pairs:
+        try:
+            found[name] = [parse_number(value) for value in values.split(",")]
+        except ValueError as error:
+            raise InputError(f"{name} {values!r}: {error}.") from None
+    return found
+
+
+def columns(text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    pairs = [item.partition("=") for item in text.split(",")]
+    if not all(equals and theirs.strip() and ours.strip() for theirs, equals, ours in pairs):
+        raise InputError(f"--columns {text!r}: write yours=ours pairs, such as N=params,D=tokens.")
+    return {theirs.strip(): ours.strip() for theirs, _, ours in pairs}
+
+
+def headline(posterior: "Posterior") -> str:
+    chains, draws = posterior.shape
+    law, noise = type(posterior.prior).__name__, type(posterior.noise_prior).__name__
+    return f"{law}, {noise} noise, {len(posterior.runs)} runs, {chains} x {draws} draws"
+
+
+def print_table(title: str, headers: list[str], rows: list[tuple[str, ...]], status: Any) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(header, no_wrap="interval" in header)
+    for row in rows:
+        if row:
+            table.add_row(*row)
+        else:
+            table.add_section()
+    console = Console(highlight=False)
+    console.print(title, style="bold")
+    console.print(table)
+    for one in status:
+        console.print(str(one), style="bold red" if one.serious else "yellow", markup=False)
+
+
+def print_json(posterior: "Posterior", prob: float, result: dict[str, Any], status: Any) -> None:
+    head = {
+        "bayeslaw": __version__,
+        "law": type(posterior.prior).__name__,
+        "noise": type(posterior.noise_prior).__name__,
+        "runs": len(posterior.runs),
+        "seed": int(posterior.tree.attrs["seed"]),
+        "ok": posterior.ok,
+        "prob": prob,
+    }
+    notes = [{"serious": one.serious, "text": one.text} for one in status]
+    print(json.dumps({**head, **result, "status": notes}, indent=2))
