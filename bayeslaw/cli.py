@@ -167,6 +167,8 @@ def allocate(
 
     allocation = allocate(posterior, chosen, seed=seed, **wanted)
     summary = allocation.summary(prob)
+    # What is odd about the data belongs here too: this may be all that the user sees of the fit.
+    status = (*posterior.status, *(one for one in allocation.status if one not in posterior.status))
     if plot is not None:
         _save_plot(allocation, prob, plot)
     labels = list(summary.index.names[:-1])
@@ -178,7 +180,7 @@ def allocate(
             quantities = block.droplevel(labels)
             optimum = quantities.drop(columns="at_edge").to_dict(orient="index")
             found.append({"given": values, "at_edge": float(quantities["at_edge"].iloc[0]), "optimum": optimum})
-        print_json(posterior, prob, {"question": chosen.question, "scenarios": found}, allocation.status)
+        print_json(posterior, prob, {"question": chosen.question, "scenarios": found}, status)
     else:
         from bayeslaw._show import readable
 
@@ -193,7 +195,7 @@ def allocate(
                 rows.append((*asked, name + unit, str(row["median"]), interval, str(row["covers"])))
             rows.append(())
         headers = [*labels, "quantity", "median", f"{prob:.0%} interval", "covers"]
-        print_table(f"{chosen.question}\n{headline(posterior)}", headers, rows[:-1], allocation.status)
+        print_table(f"{chosen.question}\n{headline(posterior)}", headers, rows[:-1], status)
         if plot is not None:
             print(f"figure written to {plot}")
     _leave(posterior)

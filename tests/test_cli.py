@@ -105,6 +105,17 @@ def test_a_bad_posterior_exits_with_one(capfd: pytest.CaptureFixture[str]) -> No
     assert any(one["serious"] for one in found["status"])
 
 
+def test_remarks_about_the_data_reach_the_terminal(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    csv = tmp_path / "runs.csv"
+    runs = bl.load_chinchilla().drop(columns="tokens")
+    runs.assign(outlier=[True] + [False] * 233).to_csv(csv, index=False)
+    code, out, _ = run(capfd, "allocate", "chinchilla", str(csv), "--flops", "1e21", "--json")
+    assert code == 0
+    text = " ".join(one["text"] for one in json.loads(out)["status"])
+    assert "tokens; it was computed as flops / (6 * params)" in text
+    assert "1 rows flagged 'outlier' are in the fit" in text
+
+
 def test_lists(capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capfd, "laws")
     assert code == 0
