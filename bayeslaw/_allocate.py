@@ -90,7 +90,7 @@ def allocate(
     Raises `InputError` for unknown or missing quantities and for budgets that no choice in the box meets.
     """
     need_posterior(posterior)
-    decision = default_decision(posterior) if decision is None else decision
+    decision = default_decision(posterior.prior) if decision is None else decision
     decision.check_given(given)
     numbers, notes = number_columns(read_table(given), decision.given, what="scenario")
     if method not in ("search", "closed_form"):
@@ -112,11 +112,11 @@ def allocate(
     return Allocation(response_dataset(posterior, found, coords), decision, tuple(status))
 
 
-def default_decision(posterior: Posterior) -> Decision:
-    """The first decision of the posterior's law."""
-    decisions = posterior.prior.decisions()
+def default_decision(law: Any) -> Decision:
+    """The first decision of a law."""
+    decisions = law.decisions()
     if not decisions:
-        raise InputError(f"{type(posterior.prior).__name__} declares no decision: pass one, Decision(choose=..., ...).")
+        raise InputError(f"{type(law).__name__} declares no decision: pass one, Decision(choose=..., ...).")
     return next(iter(decisions.values()))
 
 

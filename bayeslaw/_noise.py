@@ -99,8 +99,9 @@ class Normal(AbstractNoise):
 class OneSided(AbstractNoise):
     """ln y = ln mean + scale * z + excess * e, with e exponential: a run can only be worse than the law by much.
 
-    The law is the frontier of well-tuned runs (a stochastic frontier: Aigner, Lovell and Schmidt 1977,
-    with the exponential of Meeusen and van den Broeck 1977); bad hyperparameters push runs above it.
+    For responses where less is better, such as a loss. The law is the frontier of well-tuned runs (a stochastic
+    frontier: Aigner, Lovell and Schmidt 1977, with the exponential of Meeusen and van den Broeck 1977); bad
+    hyperparameters push runs above it.
 
     - `scale`: symmetric relative scatter; prior LogNormal(log 0.005, 1).
     - `excess`: mean relative loss from bad tuning; prior LogNormal(log 0.02, 1).

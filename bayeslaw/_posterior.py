@@ -135,21 +135,22 @@ class Posterior:
             raise InputError(f"unknown group {unknown[0]!r}; there are {', '.join(_GROUPS)}.")
         columns = {name: jnp.asarray(a.to_numpy()) for name, a in self.tree["constant_data"].data_vars.items()}
         observed = self.tree["observed_data"][self.response].to_numpy()
-        keys = dict(zip(_GROUPS, jax.random.split(jax.random.key(seed), 4), strict=True))
+        keys: dict[str, Any] = dict(zip(_GROUPS, jax.random.split(jax.random.key(seed), 4), strict=True))
+        ids = {name: self.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
         prior = prior_draws(keys["prior"], self.joint)[0]
-        size = len(next(iter(prior.values())))
+        prior_ids = {"chain": np.arange(1), "draw": np.arange(len(next(iter(prior.values()))))}
+
+        def simulate(group: str, values: Mapping[str, Any], where: Mapping[str, np.ndarray]) -> xr.Dataset:
+            return _per_run(self.response, _predictive(keys[group], self.joint, values, columns), where)
+
         make = {
-            "log_likelihood": lambda: _per_run(self, _log_likelihood(self.joint, flat(self), columns, observed)),
-            "posterior_predictive": lambda: _per_run(
-                self, _predictive(keys["posterior_predictive"], self.joint, flat(self), columns)
+            "log_likelihood": lambda: _per_run(
+                self.response, _log_likelihood(self.joint, flat(self), columns, observed), ids
             ),
-            "prior": lambda: _draws_dataset({n: np.asarray(v)[None] for n, v in prior.items()}),
-            "prior_predictive": lambda: xr.Dataset(
-                {self.response: (("chain", "draw", "run"),
-                                 np.asarray(_predictive(keys["prior_predictive"], self.joint, prior, columns))[None])},
-                coords={"chain": [0], "draw": np.arange(size)},
-            ),
-        }  # fmt: skip
+            "posterior_predictive": lambda: simulate("posterior_predictive", flat(self), ids),
+            "prior": lambda: _draws_dataset({name: np.asarray(values)[None] for name, values in prior.items()}),
+            "prior_predictive": lambda: simulate("prior_predictive", prior, prior_ids),
+        }
         tree = self.tree.copy()
         for group in groups or _GROUPS:
             tree[group] = xr.DataTree(make[group]())
@@ -221,7 +222,12 @@ def load(path: str | Path) -> Posterior:
         raise InputError(refusal) from error
     if missing:
         raise InputError(f"{refusal} (It lacks {', '.join(sorted(missing))}.)")
-    joint = as_joint(decode(law), decode(noise))
+    try:
+        joint = as_joint(decode(law), decode(noise))
+    except InputError:
+        raise
+    except Exception as error:  # entries that are missing, or arguments that a distribution refuses
+        raise InputError(f"{str(source)!r} is damaged: its law or noise cannot be read ({error}).") from error
     if set(joint.sites()) != set(tree["posterior"].data_vars):
         raise InputError(f"{str(source)!r} is damaged: its draws are not those of its law.")
     return Posterior(tree, joint)
@@ -278,10 +284,10 @@ def _column(name: str, array: np.ndarray) -> tuple[str, np.ndarray, dict[str, st
     return "run", array, {"units": known.unit, "long_name": known.meaning} if known else {}
 
 
-def _per_run(posterior: Posterior, values: Any) -> xr.Dataset:
-    array = np.asarray(values).reshape(*posterior.shape, -1)
-    coords = {name: posterior.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
-    return xr.Dataset({posterior.response: (("chain", "draw", "run"), array)}, coords=coords)
+def _per_run(response: str, values: Any, ids: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Values of shape (chain * draw, run) as a Dataset with the dims (chain, draw, run)."""
+    array = np.asarray(values).reshape(*(len(one) for one in ids.values()), -1)
+    return xr.Dataset({response: (("chain", "draw", "run"), array)}, coords=ids)
 
 
 def flat(posterior: Posterior) -> dict[str, np.ndarray]:
@@ -295,12 +301,8 @@ def check_prob(prob: float) -> None:
 
 
 @float64
-def _derived(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
-    return _derived_program(joint, values)
-
-
 @jax.jit
-def _derived_program(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
+def _derived(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
     return jax.vmap(lambda v: dict(joint.fill(v).law.derived()))(values)
 
 

@@ -250,11 +250,11 @@ def _is_file(source: str) -> bool:
 
 
 def _decision(law: Any, name: str | None) -> Any:
+    from bayeslaw._allocate import default_decision
+
     decisions = law.decisions()
-    if not decisions:
-        raise InputError(f"{type(law).__name__} answers no decision by itself.")
     if name is None:
-        return next(iter(decisions.values()))
+        return default_decision(law)
     if name not in decisions:
         raise InputError(f"there is no decision {name!r}; this law has {', '.join(decisions)}.")
     return decisions[name]
@@ -309,12 +309,13 @@ def _check_folder(path: Path | None, endings: tuple[str, ...] = (".nc",)) -> Non
 
 
 def _save_plot(allocation: Any, prob: float, target: Path) -> None:
-    from matplotlib.figure import Figure
+    import matplotlib
 
+    matplotlib.use("Agg")  # a file is wanted, no window
     from bayeslaw.plots import plot_allocation
 
-    figure = Figure(layout="constrained")
-    plot_allocation(allocation, prob=prob, ax=figure.subplots())
+    figure = plot_allocation(allocation, prob=prob).get_figure(root=True)
+    assert figure is not None  # new axes have one
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".plot") as folder:
         temporary = Path(folder) / target.name
         figure.savefig(temporary, dpi=200)

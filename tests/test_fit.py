@@ -39,6 +39,16 @@ def test_a_second_fit_compiles_nothing(posterior: bl.Posterior) -> None:
     assert "jit(_advance)" in COMPILED
 
 
+def test_a_changed_leaf_as_the_docstring_writes_it() -> None:
+    """Fix one exponent's prior tightly and another parameter at a number; the rest stays free."""
+    prior = eqx.tree_at(lambda law: law.alpha, Chinchilla.prior(), dist.Normal(0.35, 0.002))
+    prior = eqx.tree_at(lambda law: law.E, prior, 1.8)
+    fitted = bl.fit(prior, bl.load_chinchilla(), seed=1)
+    assert set(fitted.draws) == {"a", "alpha", "b", "beta", "noise.df", "noise.scale"}
+    assert fitted.draws["alpha"].std() < 0.0025
+    assert float(fitted.law.E) == 1.8
+
+
 def test_same_seed_same_draws(posterior: bl.Posterior) -> None:
     again = bl.fit(Chinchilla, bl.load_chinchilla(), seed=1)
     for name, values in posterior.draws.items():

@@ -120,6 +120,8 @@ def test_files_that_are_not_fits(posterior: bl.Posterior, tmp_path: Path) -> Non
         ({"law": json.dumps({"module": "os.system", "fields": {}})}, "the fit is of os.system, which is not defined"),
         ({"noise": json.dumps({"distribution": "__import__", "arguments": {}})}, "is not a distribution that NumPyro"),
         ({"law": "{not json"}, "is not a fit saved by bayeslaw"),
+        ({"law": json.dumps({"module": "bayeslaw.models.chinchilla.Chinchilla"})}, "is damaged: its law or noise"),
+        ({"noise": json.dumps({"distribution": "Normal", "arguments": {"x": 1}})}, "is damaged: its law or noise"),
     ],
 )
 def test_newer_or_hostile_files(

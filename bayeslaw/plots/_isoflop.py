@@ -56,7 +56,7 @@ def plot_isoflop(
     check_prob(prob)
     if points < 2:
         raise InputError(f"points is the number of values along each curve, at least 2; got {points!r}.")
-    decision = default_decision(posterior) if decision is None else decision
+    decision = default_decision(posterior.prior) if decision is None else decision
     name, space, fixed = _one_variable(decision)
     if name not in decision.report:  # allocate() gives what is reported
         decision = dataclasses.replace(decision, report=(name, *decision.report))
