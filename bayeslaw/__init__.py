@@ -19,24 +19,39 @@ _WHERE = {
     "AbstractNoise": "_noise",
     "Allocation": "_allocate",
     "Choices": "_decision",
+    "Asymmetric": "_penalty",
     "Decision": "_decision",
+    "Discrepant": "_discrepancy",
     "InputError": "_errors",
     "Integers": "_decision",
+    "LogLinear": "_penalty",
     "LogNormal": "_noise",
     "LogRange": "_decision",
+    "MeanLogNormal": "_noise",
     "Normal": "_noise",
     "OneSided": "_noise",
+    "Penalised": "_penalised",
+    "Penalty": "_penalty",
     "Posterior": "_posterior",
     "Prediction": "_predict",
+    "PseudoHuber": "_penalty",
+    "Quadratic": "_penalty",
     "Range": "_decision",
     "Scalar": "_tree",
     "Status": "_errors",
     "StudentT": "_noise",
+    "UntunedT": "_noise",
     "allocate": "_allocate",
     "fetch_chinchilla_epoch": "datasets",
+    "fetch_gemstones": "datasets",
+    "fetch_misfitting": "datasets",
+    "fetch_porian": "datasets",
+    "fetch_steplaw_dense": "datasets",
+    "fetch_steplaw_moe": "datasets",
     "fit": "_fit",
     "load": "_posterior",
     "load_chinchilla": "datasets",
+    "load_steplaw_heldout": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
     "predict": "_predict",
@@ -56,15 +71,24 @@ if TYPE_CHECKING:
     from bayeslaw._decision import Integers as Integers
     from bayeslaw._decision import LogRange as LogRange
     from bayeslaw._decision import Range as Range
+    from bayeslaw._discrepancy import Discrepant as Discrepant
     from bayeslaw._errors import InputError as InputError
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._noise import AbstractNoise as AbstractNoise
     from bayeslaw._noise import LogNormal as LogNormal
+    from bayeslaw._noise import MeanLogNormal as MeanLogNormal
     from bayeslaw._noise import Normal as Normal
     from bayeslaw._noise import OneSided as OneSided
     from bayeslaw._noise import StudentT as StudentT
+    from bayeslaw._noise import UntunedT as UntunedT
+    from bayeslaw._penalised import Penalised as Penalised
+    from bayeslaw._penalty import Asymmetric as Asymmetric
+    from bayeslaw._penalty import LogLinear as LogLinear
+    from bayeslaw._penalty import Penalty as Penalty
+    from bayeslaw._penalty import PseudoHuber as PseudoHuber
+    from bayeslaw._penalty import Quadratic as Quadratic
     from bayeslaw._posterior import Posterior as Posterior
     from bayeslaw._posterior import load as load
     from bayeslaw._predict import Prediction as Prediction
@@ -73,7 +97,13 @@ if TYPE_CHECKING:
     from bayeslaw._tree import Scalar as Scalar
     from bayeslaw._tree import model as model
     from bayeslaw.datasets import fetch_chinchilla_epoch as fetch_chinchilla_epoch
+    from bayeslaw.datasets import fetch_gemstones as fetch_gemstones
+    from bayeslaw.datasets import fetch_misfitting as fetch_misfitting
+    from bayeslaw.datasets import fetch_porian as fetch_porian
+    from bayeslaw.datasets import fetch_steplaw_dense as fetch_steplaw_dense
+    from bayeslaw.datasets import fetch_steplaw_moe as fetch_steplaw_moe
     from bayeslaw.datasets import load_chinchilla as load_chinchilla
+    from bayeslaw.datasets import load_steplaw_heldout as load_steplaw_heldout
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 

@@ -134,12 +134,11 @@ def _solve(
             choice, edge = _into_box(decision, decision.closed_form(filled.law, **given))
         else:
             choice, edge = _search(decision, lambda c: _score(decision, filled.law, c, given))
-        plan = decision.columns(choice, given)
-        plan = {name: jnp.asarray(value, dtype=float) for name, value in plan.items()}
-        missing = [name for name in filled.columns() if name not in plan]
+        plan = _plan(decision, filled.law, choice, given)
+        missing = [name for name in filled.columns() if name not in plan and name not in filled.law.optional()]
         if missing:
             raise InputError(f"the law and its noise read {', '.join(missing)}, which the decision does not derive.")
-        row = {name: plan[name][None] for name in filled.columns()}
+        row = {name: plan[name][None] for name in filled.columns() if name in plan}
         mean, new = filled.mean(row)[0], jnp.asarray(filled.observe(row).sample(key))[0]
         return plan, mean, new, edge, _score(decision, filled.law, choice, given)
 
@@ -152,9 +151,13 @@ def _solve(
     return jax.tree.map(lambda array: jnp.moveaxis(array, 0, 1), jax.lax.map(scenario, (keys, dict(scenarios))))
 
 
+def _plan(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: jnp.asarray(v, dtype=float) for name, v in decision.plan(law, choice, given).items()}
+
+
 def _score(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> Array:
     """What is minimised, infinite where a column is impossible (fewer than one token) or the law is undefined."""
-    plan = decision.columns(choice, given)
+    plan = _plan(decision, law, choice, given)
     value = decision.score(law, plan)
     possible = jnp.isfinite(value)
     for name, column in plan.items():
@@ -174,7 +177,8 @@ def _search(decision: Decision, score: Any) -> tuple[dict[str, Array], Array]:
     size = len(ranges)
     side = _SIDE.get(size, 5)
     grid = jnp.asarray(np.array(list(itertools.product(np.linspace(0, 1, side), repeat=size)), dtype=float))
-    shrink = 2 / (side - 1) if size else 1.0
+    # With several variables the valley may lie across the grid: keep two steps on either side of the best point.
+    shrink = min((2 if size == 1 else 4) / (side - 1), 0.5) if size else 1.0
     rounds = int(np.ceil(np.log(_STEP) / np.log(shrink))) if size else 1
 
     def place(unit: Array) -> dict[str, Array]:

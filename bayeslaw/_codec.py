@@ -58,7 +58,11 @@ def decode(value: Any) -> Any:
         return found
     if "module" in value:
         fields = {name: decode(one) for name, one in value["fields"].items()}
-        return _module(value["module"], set(fields))(**fields)
+        # Not by its __init__, which may take other arguments (a table of runs) than the fields it makes of them.
+        made = object.__new__(_module(value["module"], set(fields)))
+        for name, one in fields.items():
+            object.__setattr__(made, name, one)
+        return made
     if "dict" in value:
         return {key: decode(one) for key, one in value["dict"].items()}
     if "array" in value:
@@ -109,6 +113,7 @@ def _numpyro() -> str:
 
 def _module(name: str, fields: set[str]) -> type[eqx.Module]:
     """The class of that full name, among bayeslaw's own and those the user has already defined."""
+    import bayeslaw._discrepancy
     import bayeslaw._noise
     import bayeslaw.models  # noqa: F401  (so that what the package has is defined)
 

@@ -71,8 +71,22 @@ COLUMNS: Mapping[str, Column] = {
                usual=(0.01, 30.0), advice="Losses are expected in nats per token (bits per token times 0.693)."),
         Column("error", "fraction", "share of wrong answers", ("err",), low=0.0, high=1.0),
         Column("accuracy", "fraction", "share of right answers", ("acc",), low=0.0, high=1.0),
-        Column("lr", "", "peak learning rate", ("eta", "learning_rate"), low=0.0, open=True),
-        _count("batch_tokens", "tokens", "tokens per optimiser step", "B", "batch_size"),
+        Column("lr", "", "peak learning rate", ("eta", "learning_rate", "peak_lr", "max_lr"), low=0.0, open=True,
+               usual=(1e-6, 1.0)),
+        _count("batch_tokens", "tokens", "tokens per optimiser step", "B", "batch_size", "bs", usual=(8192, 1e9),
+               advice="They look like sequences: multiply by the tokens per sequence (such as 2048)."),
+        _count("warmup_tokens", "tokens", "tokens of learning-rate warm-up", "warmup", usual=(1e5, 1e13)),
+        Column("weight_decay", "", "decoupled weight decay", ("wd", "lambda"), low=0.0, open=True, usual=(1e-5, 10.0)),
+        Column("timescale", "", "batch_tokens / (lr weight_decay tokens): AdamW's memory as a share of the run",
+               ("tau",), low=0.0, open=True, usual=(1e-4, 100.0)),
+        _count("d_model", "", "width of the residual stream", "h", "width", "hidden_size"),
+        _count("d_ff", "", "width of the feed-forward layers", "ffn", "ffn_size", "intermediate_size"),
+        _count("n_layers", "layers", "depth", "depth", "num_layers"),
+        _count("n_heads", "heads", "attention heads per layer", "num_heads"),
+        Column("ff_ratio", "", "d_ff / d_model", (), low=0.0, open=True, usual=(0.1, 100.0)),
+        Column("kv_size", "", "floor(d_model / n_heads)", ("d_head", "head_size"), low=0.0, open=True,
+               usual=(1.0, 4096.0)),
+        Column("aspect_ratio", "", "d_model / n_layers", (), low=0.0, open=True, usual=(1.0, 4096.0)),
         Column("bits", "bits", "bits per weight", ("P",), low=0.0, open=True, usual=(0.5, 64.0)),
         _count("vocab_size", "entries", "vocabulary entries", "V"),
         _count("experts", "experts", "experts per layer", "n_experts"),
@@ -90,7 +104,21 @@ DERIVED: Mapping[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
     "flops": (("params", "tokens"), lambda params, tokens: 6 * params * tokens, "6 * params * tokens"),
     "tokens": (("params", "flops"), lambda params, flops: flops / (6 * params), "flops / (6 * params)"),
     "tokens_per_param": (("params", "tokens"), lambda params, tokens: tokens / params, "tokens / params"),
+    "timescale": (
+        ("batch_tokens", "lr", "weight_decay", "tokens"),
+        lambda batch_tokens, lr, weight_decay, tokens: batch_tokens / (lr * weight_decay * tokens),
+        "batch_tokens / (lr * weight_decay * tokens)",
+    ),
+    "ff_ratio": (("d_ff", "d_model"), lambda d_ff, d_model: d_ff / d_model, "d_ff / d_model"),
+    "kv_size": (("d_model", "n_heads"), lambda d_model, n_heads: d_model // n_heads, "floor(d_model / n_heads)"),
+    "aspect_ratio": (("d_model", "n_layers"), lambda d_model, n_layers: d_model / n_layers, "d_model / n_layers"),
 }
+
+# Where a power law of a column is centred when its author does not say: a typical training run.
+REFERENCE: Mapping[str, float] = {
+    "params": 1e9, "active_params": 1e9, "nonembedding_params": 1e9, "tokens": 2e10, "unique_tokens": 2e10,
+    "flops": 1e20, "batch_tokens": 2.0**19, "d_model": 1024.0,
+}  # fmt: skip
 
 
 def derive(name: str, columns: Mapping[str, Any]) -> Any | None:

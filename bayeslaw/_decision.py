@@ -15,7 +15,7 @@ import numpy as np
 from bayeslaw._columns import derive as derive_column
 from bayeslaw._columns import nearest
 from bayeslaw._errors import InputError
-from bayeslaw._tree import arguments
+from bayeslaw._tree import arguments, evaluate
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,9 +105,14 @@ class Decision:
         return dataclasses.replace(self, choose={**self.choose, **spaces}, closed_form=None)
 
     def columns(self, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """All columns of a plan: the choice, the given, what `derive` makes of them, and what is reported."""
+        """The columns of a plan: the choice, the given, and what `derive` makes of them."""
         plan = {**given, **choice}
-        plan |= self.derive(**{name: plan[name] for name in arguments(self.derive)})
+        return plan | dict(self.derive(**{name: plan[name] for name in arguments(self.derive)}))
+
+    def plan(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """All columns of a plan: `columns`, hyperparameters at the law's optimum where they are not chosen, and what
+        is reported."""
+        plan = law.complete(self.columns(choice, given))
         for name in self.report:
             value = derive_column(name, plan)
             if value is None:
@@ -119,7 +124,7 @@ class Decision:
         """What is minimised, at a plan."""
         if self.objective is not None:
             return self.objective(law, plan)
-        return law.mean(**{name: plan[name] for name in law.columns()})
+        return evaluate(law, plan)
 
     def check_given(self, given: Mapping[str, Any]) -> None:
         """Raise `InputError` unless exactly the wanted quantities are given."""

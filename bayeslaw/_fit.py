@@ -47,8 +47,8 @@ def fit(
       A leaf that is a number stays fixed at it.
     - `runs`: a DataFrame, a mapping of columns or the path of a CSV or parquet file; one row per run.
       Numbers may be written `70B`, `1.4T`, `5.76e23`.
-    - `noise`: how runs scatter around the law: `StudentT` (default), `LogNormal`, `Normal`, `OneSided`,
-      as a class or as an instance with distributions as leaves.
+    - `noise`: how runs scatter around the law: `StudentT`, `UntunedT`, `LogNormal`, `Normal`, `OneSided`; the law's own
+      (`StudentT` for most) when left out. As a class or as an instance with distributions as leaves.
     - `columns`: a mapping from the table's names to ours, `{"N": "params", "D": "tokens"}`.
     - `chains`, `draws`, `warmup`: chains, draws kept per chain, and adaptation steps before them.
     - `target_accept`: raise it towards 0.99 when transitions diverge.
@@ -60,21 +60,20 @@ def fit(
     prior cannot be used. All arithmetic is 64-bit. The first fit of a law structure at a data shape
     compiles; later ones, with new data or prior hyperparameters, do not.
     """
-    from bayeslaw._noise import StudentT
-
     for name, value, least in (("chains", chains, 1), ("draws", draws, 4), ("warmup", warmup, 20)):
         if not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}.")
     if not 0 < target_accept < 1:
         raise InputError(f"target_accept must lie between 0 and 1, got {target_accept!r}.")
-    joint = as_joint(law, StudentT if noise is None else noise)
+    joint = as_joint(law, noise)
     if not joint.sites():
         raise InputError(
             "the law has no distributions as leaves, so there is nothing to fit; pass the class or a prior."
         )
     frame = read_table(runs, columns)
     numbers, notes = number_columns(frame, (*joint.columns(), joint.response))
-    notes += remark_on_rows(frame, numbers) + remark_on_design(joint, numbers, frame)
+    notes += remark_on_rows(frame, numbers) + joint.law.check_design(numbers)
+    notes += remark_on_design(joint, numbers, frame)
     response = numbers.pop(joint.response)
 
     sampled = _sample(joint, numbers, response, chains, draws, warmup, target_accept, seed, progress)
@@ -84,7 +83,7 @@ def fit(
 
 def _potential(joint: Joint, columns: dict[str, Array], response: Array) -> Callable[[Any], Array]:
     observed = {**columns, joint.response: response}
-    return lambda z: jnp.asarray(potential_energy(joint.model, (), observed, z))
+    return lambda z: jnp.asarray(potential_energy(joint.model, (), observed, joint.from_sampler(z)))
 
 
 def _kernel(joint: Joint, columns: dict[str, Array], response: Array, target_accept: Any) -> NUTS:
@@ -97,7 +96,11 @@ def _kernel(joint: Joint, columns: dict[str, Array], response: Array, target_acc
 def _start(key: Array, joint: Joint, columns: Any, response: Array, target_accept: Array, warmup: int) -> Any:
     """The state of a chain at the likeliest of several prior draws: far enough apart, none hopeless."""
     key_prior, key_kernel = jax.random.split(key)
-    candidates = jax.vmap(lambda k: joint.unconstrain(joint.sample_prior(k)))(jax.random.split(key_prior, _STARTS))
+
+    def candidate(key: Array) -> dict[str, Any]:
+        return joint.to_sampler(joint.unconstrain(joint.sample_prior(key)))
+
+    candidates = jax.vmap(candidate)(jax.random.split(key_prior, _STARTS))
     energies = jax.vmap(_potential(joint, columns, response))(candidates)
     best = jnp.argmin(jnp.where(jnp.isfinite(energies), energies, jnp.inf))
     z = jax.tree.map(lambda leaf: leaf[best], candidates)
@@ -123,7 +126,7 @@ def _advance(
             "acceptance_rate": state.accept_prob,
             "step_size": state.adapt_state.step_size,
         }
-        return state, (joint.constrain(state.z), stats)
+        return state, (joint.constrain(joint.from_sampler(state.z)), stats)
 
     return jax.lax.scan(step, state, None, length=steps)
 

@@ -47,8 +47,9 @@ def remark_on_design(joint: Joint, numbers: Mapping[str, np.ndarray], frame: pd.
     response = numbers[joint.response]
     jacobian, floor = _probe(joint, {name: jnp.asarray(numbers[name]) for name in joint.columns()})
     names, rows = [], []
+    shrunk = {one for pair in joint.law.deviations().items() for one in pair}
     for site, block in jacobian.items():
-        if site.startswith("noise."):
+        if site.startswith("noise.") or site in shrunk:
             continue
         flat = np.asarray(block).reshape(len(response), -1)
         names += [site] if flat.shape[1] == 1 else [f"{site}[{i}]" for i in range(flat.shape[1])]

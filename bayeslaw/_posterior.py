@@ -116,7 +116,9 @@ class Posterior:
         """Sentences with advice: sampler problems first, then what the data could not say."""
         notes = [Status(**note) for note in json.loads(self.tree.attrs["notes"])]
         groups = (self.tree[name].to_dataset() for name in ("posterior", "sample_stats"))
-        return tuple(sampler_status(*groups) + prior_status(self.joint, flat(self)) + notes)
+        columns = {str(name): array.to_numpy() for name, array in self.tree["constant_data"].data_vars.items()}
+        found = self.joint.law.check_fit(columns, flat(self))
+        return tuple(sampler_status(*groups) + prior_status(self.joint, flat(self)) + found + notes)
 
     @property
     def ok(self) -> bool:

@@ -18,6 +18,7 @@ from bayeslaw._tree import Joint, as_joint, float64
 
 _FAR = 0.5  # decades beyond the data that deserve a sentence
 NEW_RUN = "_new_run"  # suffix of a response with noise
+EXCESS = "_excess"  # suffix of a response less the same with tuned hyperparameters
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,7 +26,8 @@ class Prediction:
     """What a posterior says about scenarios.
 
     - `draws`: xarray Dataset with dims (chain, draw, scenario); the response by its name (`loss`) is the
-      mean function, with `_new_run` appended (`loss_new_run`) it is a run with its noise.
+      mean function, with `_new_run` appended (`loss_new_run`) it is a run with its noise. Where hyperparameters
+      were given, `loss_excess` is what they cost: the mean function less that with tuned hyperparameters.
     - `status`: how far the scenarios are from the data, and whether the posterior can be trusted.
     """
 
@@ -57,23 +59,29 @@ def predict(
     """The response at scenarios: `predict(posterior, {"params": ["7B", "70B"], "tokens": "1.4T"})`.
 
     `scenarios` is a DataFrame, a mapping of columns or a file, with the columns the law (and noise) read;
-    `columns` maps its names to ours; `seed` is for the noise of the new runs. Raises `InputError`.
+    hyperparameters of a penalised law that are left out are at their optimum, draw by draw. `columns` maps its names to
+    ours; `seed` is for the noise of the new runs. Raises `InputError`.
     """
     frame = read_table(scenarios, columns)
-    numbers, notes = number_columns(frame, posterior.joint.columns(), what="scenario")
+    optional = posterior.prior.optional()
+    numbers, notes = number_columns(frame, posterior.joint.columns(), optional, what="scenario")
     arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
-    mean, new = _program(jax.random.key(seed), posterior.joint, flat(posterior), arrays)
+    mean, new, excess = _program(jax.random.key(seed), posterior.joint, flat(posterior), arrays)
     coords = {name: column_variable(name, values) for name, values in numbers.items()}
     response = posterior.response
-    draws = response_dataset(posterior, {response: mean, response + NEW_RUN: new}, coords)
+    found = {response: mean, response + NEW_RUN: new}
+    if set(posterior.prior.hyperparameters()) & set(numbers):
+        found[response + EXCESS] = excess
+    draws = response_dataset(posterior, found, coords)
     return Prediction(draws, tuple(serious(posterior) + notes + far(posterior, numbers)))
 
 
 @jax.jit
-def _program(key: Any, joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[Any, Any]:
-    def one(key: Any, draw: Mapping[str, Any]) -> tuple[Any, Any]:
+def _program(key: Any, joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    def one(key: Any, draw: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         filled = joint.fill(draw)
-        return filled.mean(columns), filled.observe(columns).sample(key)
+        mean = filled.mean(columns)
+        return mean, filled.observe(columns).sample(key), mean - filled.tuned(columns)
 
     return jax.vmap(one)(jax.random.split(key, len(next(iter(values.values())))), values)
 
@@ -86,10 +94,8 @@ def simulate(law: Any, scenarios: Table, *, noise: Any = None, seed: int = 0) ->
     drawn once, so `simulate(Chinchilla, table)` is one world from the prior. `attrs["truth"]` holds every
     drawn value, `attrs["simulated"]` says that nothing here was measured.
     """
-    from bayeslaw._noise import StudentT
-
-    joint = as_joint(law, StudentT if noise is None else noise)
-    numbers, _ = number_columns(read_table(scenarios), joint.columns(), what="scenario")
+    joint = as_joint(law, noise)
+    numbers, _ = number_columns(read_table(scenarios), joint.columns(), joint.law.optional(), what="scenario")
     key_truth, key_noise = jax.random.split(jax.random.key(seed))
     truth = joint.sample_prior(key_truth)
     arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
@@ -113,10 +119,12 @@ def response_dataset(posterior: Posterior, values: Mapping[str, Any], coords: Ma
     chains, draws = posterior.shape
     variables = {}
     for name, array in values.items():
-        known = COLUMNS.get(name.removesuffix(NEW_RUN))
+        known = COLUMNS.get(name.removesuffix(NEW_RUN).removesuffix(EXCESS))
         attrs = {"units": known.unit if known else ""}
         if name.startswith(posterior.response):
-            attrs["covers"] = "new run" if name.endswith(NEW_RUN) else "mean function"
+            kinds = {NEW_RUN: "new run", EXCESS: "mean function less tuned"}
+            kind = name.removeprefix(posterior.response)
+            attrs["covers"] = kinds.get(kind, "mean function")
         variables[name] = (("chain", "draw", "scenario"), np.asarray(array).reshape(chains, draws, -1), attrs)
     ids = {name: posterior.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
     return xr.Dataset(variables, coords={**ids, **coords})

@@ -59,12 +59,13 @@ def _read_file(path: Path) -> pd.DataFrame:
 
 
 def number_columns(
-    frame: pd.DataFrame, names: Sequence[str], what: str = "run"
+    frame: pd.DataFrame, names: Sequence[str], optional: Sequence[str] = (), *, what: str = "run"
 ) -> tuple[dict[str, np.ndarray], list[Status]]:
     """The named columns as checked float64 arrays, and what a careful reader would remark on.
 
     A column that is not there but follows from others (`tokens = flops / (6 * params)`) is computed,
-    with a note. Raises `InputError` naming the rows when a column is missing or holds impossible values.
+    with a note; one that is `optional` may be missing. Raises `InputError` naming the rows when a column is missing or
+    holds impossible values.
     """
     if len(frame) == 0:
         raise InputError(f"the table has no rows; at least one {what} is needed.")
@@ -77,6 +78,8 @@ def number_columns(
         elif formula is not None and all(need in frame.columns for need in needs):
             found[name] = np.asarray(formula(*(_numbers(frame, need) for need in needs)))
             notes.append(Status(f"the table has no {name}; it was computed as {words}."))
+        elif name in optional:
+            continue
         else:
             raise InputError(_missing(name, frame))
         notes += _remark(name, found[name], what)

@@ -75,7 +75,7 @@ def prior_status(joint: Joint, draws: Mapping[str, np.ndarray]) -> list[Status]:
     before = prior_draws(jax.random.key(0), joint)[1]
     after = _unconstrain(joint, draws)
     weak = []
-    for name in before:
+    for name in [one for one in before if one not in joint.law.deviations()]:
         share = np.std(np.asarray(after[name]), axis=0) / np.std(np.asarray(before[name]), axis=0)
         if np.any(share > _NARROWED):
             weak.append(f"{name} ({np.max(share):.0%} of the prior's sd)")

@@ -17,7 +17,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, ArrayLike, Float
-from numpyro.distributions import biject_to
+from numpyro.distributions import biject_to, constraints
 
 from bayeslaw._errors import InputError
 
@@ -66,6 +66,11 @@ def fill[T: eqx.Module](tree: T, values: Mapping[str, Any]) -> T:
     return jax.tree_util.tree_unflatten(structure, [values[p] if is_distribution(x) else x for p, x in flat])
 
 
+def under(values: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """The values of one part of a tree, by their path inside it: `base.alpha` becomes `alpha` under `base`."""
+    return {path.removeprefix(f"{part}."): value for path, value in values.items() if path.startswith(f"{part}.")}
+
+
 def arguments(function: Callable[..., Any], skip: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The parameter names of a function: they are the columns that a formula reads."""
     return tuple(name for name in inspect.signature(function).parameters if name not in skip)
@@ -81,8 +86,7 @@ class Joint(eqx.Module):
         return sites(self.law) | {f"noise.{path}": leaf for path, leaf in sites(self.noise).items()}
 
     def fill(self, values: Mapping[str, Any]) -> "Joint":
-        noise = {path.removeprefix("noise."): value for path, value in values.items() if path.startswith("noise.")}
-        return Joint(fill(self.law, values), fill(self.noise, noise))
+        return Joint(fill(self.law, values), fill(self.noise, under(values, "noise")))
 
     @property
     def response(self) -> str:
@@ -93,21 +97,26 @@ class Joint(eqx.Module):
         return tuple(dict.fromkeys(self.law.columns() + self.noise.columns()))
 
     def mean(self, columns: Mapping[str, Any]) -> Array:
-        """The law's mean function, shape (runs,), from columns of that shape."""
-        names = self.law.columns()
-        return jax.vmap(lambda *values: self.law.mean(**dict(zip(names, values, strict=True))))(
-            *(columns[name] for name in names)
-        )
+        """The law's mean function, shape (runs,), from columns of that shape; hyperparameters left out are tuned."""
+        return jax.vmap(lambda known: evaluate(self.law, self.law.complete(known)))(dict(columns))
+
+    def tuned(self, columns: Mapping[str, Any]) -> Array:
+        """The same with all hyperparameters at their optimum."""
+        law = self.law.tuned()
+        return jax.vmap(lambda known: evaluate(law, law.complete(known)))(dict(columns))
 
     def observe(self, columns: Mapping[str, Any]) -> dist.Distribution:
         """The distribution of the response of each run: batch shape (runs,)."""
-        return self.noise.observe(self.mean(columns), **{name: columns[name] for name in self.noise.columns()})
+        known = {name: columns[name] for name in self.noise.columns()}
+        if "tuned" in arguments(type(self.noise).observe):
+            known["tuned"] = self.tuned(columns)
+        return self.noise.observe(self.mean(columns), **known)
 
     def model(self, **columns: Any) -> None:
         """The NumPyro model: one site per distribution leaf, then the response, observed if given."""
         joint = self.fill({name: numpyro.sample(name, prior) for name, prior in self.sites().items()})
         columns = {name: jnp.asarray(value, dtype=float) for name, value in columns.items() if value is not None}
-        missing = [name for name in joint.columns() if name not in columns]
+        missing = [name for name in joint.columns() if name not in columns and name not in joint.law.optional()]
         if missing:
             raise InputError(f"the model needs the columns {', '.join(joint.columns())}; {missing} are missing.")
         likelihood = joint.observe(columns)
@@ -120,6 +129,34 @@ class Joint(eqx.Module):
     def unconstrain(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: biject_to(prior.support).inv(values[name]) for name, prior in self.sites().items()}
 
+    def to_sampler(self, unconstrained: Mapping[str, Any]) -> dict[str, Any]:
+        """The coordinates in which the sampler moves: for the law's summands, in logarithms, that of their sum
+        instead of the first, and of the ratios to the first. The map has determinant one, so densities stay."""
+        first, *rest = self._summands() or ("",)
+        if not first:
+            return dict(unconstrained)
+        total = jax.nn.logsumexp(jnp.stack([unconstrained[name] for name in (first, *rest)]), axis=0)
+        ratios = {name: unconstrained[name] - unconstrained[first] for name in rest}
+        return {**unconstrained, first: total, **ratios}
+
+    def from_sampler(self, coordinates: Mapping[str, Any]) -> dict[str, Any]:
+        """The inverse of `to_sampler`."""
+        first, *rest = self._summands() or ("",)
+        if not first:
+            return dict(coordinates)
+        shares = jnp.stack([jnp.zeros_like(coordinates[first]), *(coordinates[name] for name in rest)])
+        base = coordinates[first] - jax.nn.logsumexp(shares, axis=0)
+        return {**coordinates, first: base, **{name: base + coordinates[name] for name in rest}}
+
+    def _summands(self) -> tuple[str, ...]:
+        """The law's summands, if each of them is a scalar site that is only bound to be positive."""
+        found = self.sites()
+        names = self.law.summands()
+        free = all(
+            name in found and found[name].support is constraints.positive and not found[name].shape() for name in names
+        )
+        return names if free else ()
+
     def sample_prior(self, key: Array) -> dict[str, Any]:
         """One draw of every site from the prior."""
         found = self.sites()
@@ -127,9 +164,22 @@ class Joint(eqx.Module):
         return {name: prior.sample(k) for k, (name, prior) in zip(keys, found.items(), strict=False)}
 
 
+def evaluate(part: Any, row: Mapping[str, Any]) -> Any:
+    """The value of a law, or of a part that may be a law or a number, at one run."""
+    if not hasattr(part, "mean") or not hasattr(part, "columns"):
+        return part
+    optional = part.optional()
+    return part.mean(**{name: row[name] for name in part.columns() if name in row or name not in optional})
+
+
 def as_prior(what: Any) -> Any:
     """A prior from a class (its own prior) or from an instance with distributions as leaves."""
     return what.prior() if isinstance(what, type) else what
+
+
+def _joint(law: Any, noise: Any) -> Joint:
+    law = as_prior(law)
+    return Joint(law, law.noise() if noise is None else as_prior(noise))
 
 
 def as_joint(law: Any, noise: Any) -> Joint:
@@ -137,7 +187,7 @@ def as_joint(law: Any, noise: Any) -> Joint:
 
     Prior hyperparameters and constants become (NumPy) arrays, so that changing one does not compile anew.
     """
-    joint = Joint(as_prior(law), as_prior(noise))
+    joint = _joint(law, noise)
     found = joint.sites()
     for name in (joint.response, *joint.columns()):
         if name in found:
@@ -157,12 +207,10 @@ def model(law: Any, noise: Any = None) -> Callable[..., None]:
         Predictive(model, num_samples=100)(key, params=N, tokens=D)["loss"]   # (100, runs)
 
     `law` and `noise` are classes (their own prior) or instances with distributions as leaves; `noise`
-    is `StudentT` when left out. One sample site per distribution leaf, named by its path (`alpha`,
-    `base.alpha`, `noise.scale`), and one for the response in the plate `run`.
+    is the law's own (`StudentT` for most) when left out. One sample site per distribution leaf, named by its path
+    (`alpha`, `base.alpha`, `noise.scale`), and one for the response in the plate `run`.
     The precision is that of the caller's JAX settings.
     """
-    from bayeslaw._noise import StudentT
-
-    noise = StudentT if noise is None else noise
+    joint = _joint(law, noise)
     as_joint(law, noise)  # checks
-    return Joint(as_prior(law), as_prior(noise)).model
+    return joint.model

@@ -36,6 +36,7 @@ class Noise(StrEnum):
     lognormal = "lognormal"
     normal = "normal"
     one_sided = "one-sided"
+    untuned_t = "untuned-t"
 
 
 RunsArgument = Annotated[
@@ -45,7 +46,15 @@ RunsArgument = Annotated[
 ColumnsOption = Annotated[
     str | None, typer.Option(metavar="N=params,D=tokens", help="Your column names and what they are here.")
 ]
-NoiseOption = Annotated[Noise, typer.Option(help="How runs scatter around the law; student-t is robust to outliers.")]
+PenaliseOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="lr,batch_tokens", help="Hyperparameters that were not tuned in these runs; fit their optimum too."
+    ),
+]
+NoiseOption = Annotated[
+    Noise | None, typer.Option(help="How runs scatter around the law; the law's own, mostly student-t, when left out.")
+]
 SeedOption = Annotated[int, typer.Option(help="Same seed, same draws.")]
 DrawsOption = Annotated[int, typer.Option(min=10, help="Draws kept per chain (4 chains).")]
 ProbOption = Annotated[float, typer.Option(help="Credible mass of the intervals, between 0 and 1.")]
@@ -73,7 +82,8 @@ def fit(
     runs: RunsArgument = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Save the fit here, for `allocate`.")] = None,
     columns: ColumnsOption = None,
-    noise: NoiseOption = Noise.student_t,
+    penalise: PenaliseOption = None,
+    noise: NoiseOption = None,
     prob: ProbOption = 0.9,
     draws: DrawsOption = 1000,
     seed: SeedOption = 0,
@@ -86,10 +96,12 @@ def fit(
         bayeslaw fit chinchilla -o fit.nc
 
         bayeslaw fit chinchilla runs.csv --columns N=params,D=tokens -o fit.nc
+
+        bayeslaw fit chinchilla sweep.csv --penalise lr,batch_tokens -o fit.nc
     """
     _check_prob(prob)
     _check_folder(output)
-    posterior = _fit(law, runs, columns, noise, draws, seed)
+    posterior = _fit(law, penalise, runs, columns, noise, draws, seed)
     if output is not None:
         posterior.save(output)
     summary = posterior.summary(prob)
@@ -130,7 +142,8 @@ def allocate(
     ] = None,
     decision: Annotated[str | None, typer.Option(help="Which of the law's decisions; its first when left out.")] = None,
     columns: ColumnsOption = None,
-    noise: NoiseOption = Noise.student_t,
+    penalise: PenaliseOption = None,
+    noise: NoiseOption = None,
     prob: ProbOption = 0.9,
     draws: DrawsOption = 1000,
     seed: SeedOption = 0,
@@ -146,13 +159,17 @@ def allocate(
         bayeslaw allocate chinchilla runs.csv --columns N=params,D=tokens --flops 1e24 --plot plan.png
 
         bayeslaw allocate fit.nc --flops 1e24,1e25 --json
+
+        bayeslaw allocate tuned.nc --decision hyperparameters --given params=7B --given tokens=140B
     """
     _check_prob(prob)
     _check_folder(plot, (".png", ".pdf", ".svg"))
     wanted = parse_given(flops, given)
     if _is_file(source):
-        if runs is not None or columns is not None:
-            raise InputError(f"{source} is a saved fit and has its runs inside; leave out the data and --columns.")
+        if runs is not None or columns is not None or penalise is not None:
+            raise InputError(
+                f"{source} is a saved fit and has its runs inside; leave out the data, --columns and --penalise."
+            )
         from bayeslaw import load
 
         posterior = load(source)
@@ -160,9 +177,9 @@ def allocate(
         _check_given(chosen, wanted)
     else:
         # Ask before sampling what can be known before sampling.
-        chosen = _decision(_law(source).prior(), decision)
+        chosen = _decision(_prior(source, penalise), decision)
         _check_given(chosen, wanted)
-        posterior = _fit(source, runs, columns, noise, draws, seed)
+        posterior = _fit(source, penalise, runs, columns, noise, draws, seed)
     from bayeslaw import allocate
 
     allocation = allocate(posterior, chosen, seed=seed, **wanted)
@@ -209,7 +226,7 @@ def laws() -> None:
         prior = law.prior()
         formula = (law.__doc__ or "").strip().splitlines()[0]
         questions = "\n".join(f"{key}: {decision.question}" for key, decision in prior.decisions().items())
-        rows.append((name, formula, ", ".join((*prior.columns(), law.response)), questions))
+        rows.append((name, formula, ", ".join((*prior.columns(), prior.response)), questions))
     print_table("Laws", ["name", "formula", "columns", "decisions"], rows, ())
 
 
@@ -245,6 +262,16 @@ def _law(name: str) -> "type[AbstractLaw]":
     raise InputError(f"there is no law or file {name!r}; the laws are {', '.join(known)}.{hint}")
 
 
+def _prior(name: str, penalise: str | None) -> "AbstractLaw":
+    """The law of that name with its prior, wrapped when hyperparameters are to be penalised."""
+    law = _law(name).prior()
+    if penalise is None:
+        return law
+    from bayeslaw import Penalised
+
+    return Penalised(law, tuple(one.strip() for one in penalise.split(",")))
+
+
 def _is_file(source: str) -> bool:
     return Path(source).is_file() or source.endswith(".nc") or os.sep in source
 
@@ -268,8 +295,10 @@ def _check_given(decision: Any, given: dict[str, Any]) -> None:
     decision.check_given(given)
 
 
-def _fit(law: str, runs: Path | None, columns: str | None, noise: Noise, draws: int, seed: int) -> "Posterior":
-    found = _law(law)
+def _fit(
+    law: str, penalise: str | None, runs: Path | None, columns: str | None, noise: Noise | None, draws: int, seed: int
+) -> "Posterior":
+    found = _prior(law, penalise)
     import bayeslaw
     from bayeslaw import datasets
 
@@ -278,6 +307,8 @@ def _fit(law: str, runs: Path | None, columns: str | None, noise: Noise, draws: 
         Noise.lognormal: bayeslaw.LogNormal,
         Noise.normal: bayeslaw.Normal,
         Noise.one_sided: bayeslaw.OneSided,
+        Noise.untuned_t: bayeslaw.UntunedT,
+        None: None,
     }
     if runs is None:
         shipped = getattr(datasets, f"load_{law.lower()}", None)

@@ -43,6 +43,9 @@ class Chinchilla(AbstractLaw):
     def floor(self) -> Scalar:
         return self.E
 
+    def summands(self) -> tuple[str, ...]:
+        return ("E", "a", "b")
+
     def derived(self) -> Mapping[str, Scalar]:
         """A and B of the papers, and the exponent of the optimal size: params* ~ flops^(beta / (alpha + beta))."""
         return {

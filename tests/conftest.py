@@ -1,43 +1,75 @@
 """Shared data and posteriors: each fit is done once a session."""
 
-import os
+import functools
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import bayeslaw as bl
+from bayeslaw import datasets
 from bayeslaw.models import Chinchilla
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+# What each data set needs in the cache; `../shared/data` beside the checkout has the same layout.
+FILES = {
+    "chinchilla_epoch": ["chinchilla_epoch/svg_extracted_data.csv"],
+    "gemstones": ["gemstones/hot_100b_plus.csv"],
+    "misfitting": ["misfitting/scaling_results.csv", "misfitting/scaling_results_last_ckpt_only.csv"],
+    "porian": ["porian/runs_isoflop.csv"],
+    "steplaw_dense": ["steplaw/dense_lr_bs_loss.csv"],
+    "steplaw_moe": ["steplaw/moe_lr_bs_loss.csv"],
+}
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A download cache filled from the optional folder `../shared/data` beside the checkout."""
     folder = tmp_path_factory.mktemp("cache")
-    source = SHARED / "chinchilla_epoch" / "svg_extracted_data.csv"
-    if source.is_file():
-        (folder / "chinchilla_epoch").mkdir()
-        shutil.copy(source, folder / "chinchilla_epoch")
+    for file in (file for files in FILES.values() for file in files):
+        if (SHARED / file).is_file():
+            (folder / file).parent.mkdir(exist_ok=True)
+            shutil.copyfile(SHARED / file, folder / file)
     return folder
 
 
 @pytest.fixture(scope="session")
-def epoch(cache: Path) -> pd.DataFrame:
+def fetched(cache: Path) -> Callable[..., pd.DataFrame]:
+    """`fetched("steplaw_dense")`: that data set from the cache, read once a session; skips when it is not at hand."""
+
+    @functools.cache
+    def fetched(name: str, **options: bool) -> pd.DataFrame:
+        missing = [file for file in FILES[name] if not (cache / file).is_file()]
+        if missing:
+            pytest.skip(f"{missing[0]} is not at hand (no ../shared/data) and tests do not use the network")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BAYESLAW_DATA", str(cache))
+            return getattr(datasets, datasets.DATASETS[name])(**options)
+
+    return fetched
+
+
+@pytest.fixture(scope="session")
+def steplaw(fetched: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    """The 1911 dense runs of Step Law, with the size called params."""
+    return fetched("steplaw_dense").rename(columns={"nonembedding_params": "params"})
+
+
+@pytest.fixture(scope="session")
+def usable(steplaw: pd.DataFrame) -> pd.DataFrame:
+    """The 1729 of them that end within a factor 1.2 of the best loss of their (params, tokens) cell."""
+    best = steplaw.groupby(["params", "tokens"]).loss.transform("min")
+    return steplaw[steplaw.loss <= 1.2 * best].reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def epoch(fetched: Callable[..., pd.DataFrame]) -> pd.DataFrame:
     """All 245 runs of `fetch_chinchilla_epoch()`."""
-    if not any(cache.iterdir()):
-        pytest.skip("Epoch AI's table is not at hand (no ../shared/data) and tests do not use the network")
-    before = os.environ.get("BAYESLAW_DATA")
-    os.environ["BAYESLAW_DATA"] = str(cache)
-    try:
-        return bl.fetch_chinchilla_epoch()
-    finally:
-        if before is None:
-            del os.environ["BAYESLAW_DATA"]
-        else:
-            os.environ["BAYESLAW_DATA"] = before
+    return fetched("chinchilla_epoch")
 
 
 @pytest.fixture(scope="session")

@@ -3,5 +3,6 @@
 from bayeslaw.plots._allocation import plot_allocation
 from bayeslaw.plots._fit import plot_fit
 from bayeslaw.plots._isoflop import plot_isoflop
+from bayeslaw.plots._penalty import plot_penalty
 
-__all__ = ["plot_allocation", "plot_fit", "plot_isoflop"]
+__all__ = ["plot_allocation", "plot_fit", "plot_isoflop", "plot_penalty"]

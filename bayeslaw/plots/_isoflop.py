@@ -68,7 +68,9 @@ def plot_isoflop(
     scenarios = [{one: float(optimum[one][i]) for one in decision.given} for i in range(count)]
     best = np.quantile(optimum[name].to_numpy(), tails, axis=(0, 1))
     plans = [_plans(decision, name, _grid(space, best[1, i], points), scenarios[i], fixed) for i in range(count)]
-    columns = {one: np.concatenate([plan[one] for plan in plans]) for one in posterior.joint.columns()}
+    columns = {
+        one: np.concatenate([plan[one] for plan in plans]) for one in posterior.joint.columns() if one in plans[0]
+    }
     drawn = np.quantile(predict(posterior, columns).draws[response].to_numpy(), tails, axis=(0, 1))
     ends = np.cumsum([0, *(len(plan[name]) for plan in plans)])
     runs = {str(one): values.to_numpy() for one, values in posterior.runs.items()}

@@ -328,7 +328,8 @@ def assert_printed(text: str, measured: float, error: float, what: str) -> None:
             "posterior240",
             {"E": "1.808", "a": "0.360", "b": "0.361", "alpha": "0.346", "beta": "0.361", "noise.df": "3.0"},
             {"E": "0.016", "a": "0.012", "b": "0.013", "alpha": "0.009", "beta": "0.010"},
-            {CHINCHILLA: ("12.7", "19.0", "28.4"), 1e21: ("18.5", "21.7", "25.5")},
+            # From 32,000 draws; a run of 4,000 elsewhere gave 12.7, 28.4 and 18.5.
+            {CHINCHILLA: ("12.4", "19.0", "28.5"), 1e21: ("18.3", "21.7", "25.5")},
             id="240",
         ),
         pytest.param(
