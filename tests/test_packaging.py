@@ -1,5 +1,6 @@
 """The links resolve, and what is built holds every law, every data file and nothing odd."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -58,6 +59,19 @@ def test_the_readme_runs_as_printed(tmp_path: Path) -> None:
     assert done.stdout.startswith("()")  # the status: nothing to remark
     assert "tokens_per_param" in done.stdout
     assert (tmp_path / "fit.nc").is_file()
+
+
+def test_the_readme_on_untuned_runs_runs_as_printed(tmp_path: Path, cache: Path) -> None:
+    if not (cache / "steplaw" / "dense_lr_bs_loss.csv").is_file():
+        pytest.skip("Step Law's table is not at hand (no ../shared/data) and tests do not use the network")
+    blocks = (ROOT / "README.md").read_text().split("```python\n")
+    script = "import matplotlib\nmatplotlib.use('Agg')\nimport bayeslaw as bl\nfrom bayeslaw.models import Chinchilla\n"
+    env = {**os.environ, "BAYESLAW_DATA": str(cache)}
+    command = [sys.executable, "-c", script + blocks[2].split("```")[0]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "loss_excess" in done.stdout
+    assert "PROBLEM" not in done.stdout
 
 
 def test_importing_is_cheap_and_the_public_names_exist() -> None:

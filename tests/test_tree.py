@@ -131,3 +131,27 @@ def test_calling_a_law_that_has_no_numbers() -> None:
     with pytest.raises(bl.InputError, match="reads the columns params, tokens; got params"):
         law(params=1e9)
     assert law(params=[1e9, 1e10], tokens=2e10).shape == (2,)
+
+
+@float64
+def test_the_samplers_coordinates_keep_densities() -> None:
+    """The sum of the terms and their ratios, in logarithms: a map of determinant one, and its inverse."""
+    joint = as_joint(Chinchilla, bl.StudentT)
+    z = joint.unconstrain(joint.sample_prior(jax.random.key(3)))
+    names = list(z)
+
+    def forth(x: jax.Array) -> jax.Array:
+        moved = joint.to_sampler(dict(zip(names, x, strict=True)))
+        return jnp.stack([moved[name] for name in names])
+
+    x = jnp.stack([z[name] for name in names])
+    assert float(jnp.linalg.det(jax.jacfwd(forth)(x))) == pytest.approx(1.0, rel=1e-12)
+    moved = dict(zip(names, forth(x), strict=True))
+    law = joint.fill(joint.constrain(z)).law
+    assert float(moved["E"]) == pytest.approx(float(jnp.log(law.E + law.a + law.b)))
+    back = joint.from_sampler(moved)
+    np.testing.assert_allclose([back[name] for name in names], x, rtol=1e-12)
+    # a fixed floor leaves nothing to move along
+    fixed = as_joint(eqx.tree_at(lambda one: one.E, Chinchilla.prior(), 1.7), bl.StudentT)
+    z = fixed.unconstrain(fixed.sample_prior(jax.random.key(0)))
+    assert fixed.to_sampler(z) == z

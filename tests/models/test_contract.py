@@ -102,6 +102,32 @@ def test_published_fits_are_numbers(law: type[bl.AbstractLaw]) -> None:
         assert np.isfinite(fitted(**row(law)))
 
 
+@float64
+def test_can_be_wrapped(law: type[bl.AbstractLaw]) -> None:
+    """Penalised and Discrepant around any law: finite at prior draws, and the law itself where nothing is off."""
+    prior = law.prior()
+    columns = {name: jnp.full(1, value) for name, value in row(law).items()}
+    discrepant = bl.Discrepant(prior, {name: [value] for name, value in row(law).items()})
+    wrapped = [discrepant]
+    if prior.hyperparameters():
+        with pytest.raises(bl.InputError, match="has penalties already"):
+            bl.Penalised(prior, ("lr",))
+    else:
+        wrapped += [bl.Penalised(one, ("lr",)) for one in (prior, discrepant)]
+        columns["lr"] = jnp.full(1, POINTS["lr"])
+    for one in wrapped:
+        joint = as_joint(one, None)
+        values = jax.vmap(joint.sample_prior)(jax.random.split(jax.random.key(0), 50))
+        means = jax.vmap(lambda v, joint=joint: joint.fill(v).mean(columns))(values)
+        tuned = jax.vmap(lambda v, joint=joint: joint.fill(v).tuned(columns))(values)
+        assert bool(jnp.isfinite(means).all())
+        assert bool((means >= tuned * (1 - 1e-12)).all())
+        centre = {name: v[0] for name, v in values.items()}
+        back = joint.from_sampler(joint.to_sampler(joint.unconstrain(centre)))
+        for name, value in joint.unconstrain(centre).items():
+            np.testing.assert_allclose(back[name], value, rtol=1e-9, atol=1e-9)
+
+
 def test_decisions_cover_their_law(law: type[bl.AbstractLaw]) -> None:
     for decision in law.prior().decisions().values():
         assert decision.question.endswith("?")
