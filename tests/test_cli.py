@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bayeslaw as bl
@@ -54,6 +55,26 @@ def test_a_file_of_ones_own_and_a_saved_fit(capfd: pytest.CaptureFixture[str], t
     summary = bl.allocate(bl.load(fit), flops=[1e24, 1e25]).summary(0.9)
     assert found["scenarios"][1]["optimum"]["params"]["median"] == summary.loc[(1e25, "params"), "median"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.nc", "plan.png", "runs.csv"]
+
+
+def test_penalised_hyperparameters(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A sweep with a wrong learning rate here and there, and the learning rate to use."""
+    csv, fit = tmp_path / "sweep.csv", tmp_path / "fit.nc"
+    made = bl.make_chinchilla(120, seed=1)
+    off = np.random.default_rng(0).uniform(-1.5, 1.5, len(made))
+    made.assign(lr=1e-3 * np.exp(off), loss=made.loss * np.exp(0.02 * off**2)).to_csv(csv, index=False)
+    code, out, _ = run(capfd, "fit", "chinchilla", str(csv), "--penalise", "lr", "-o", str(fit))
+    assert code == 0, out
+    assert "Penalised, UntunedT noise, 120 runs" in out
+    words = ["--decision", "hyperparameters", "--given", "params=7B", "--given", "tokens=140B", "--json"]
+    code, out, _ = run(capfd, "allocate", str(fit), *words)
+    assert code == 0
+    best = json.loads(out)["scenarios"][0]["optimum"]["lr"]
+    assert best["lower"] < 1.1e-3  # the truth is 1e-3 at all sizes; these are ten-fold beyond most runs
+    assert best["upper"] > 0.9e-3
+    code, _, err = run(capfd, "fit", "chinchilla", str(csv), "--penalise", "momentum")
+    assert code == 2
+    assert "'momentum' has no default penalty" in err
 
 
 @pytest.mark.parametrize(
