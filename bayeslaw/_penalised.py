@@ -101,6 +101,13 @@ class Penalised(AbstractLaw):
     def mean(self, **columns: Array) -> Array:  # type: ignore[override]
         tuned = evaluate(self.base, columns)
         seen = {**columns, self.response: tuned}
+        for name, penalty in self.penalties.items():
+            missing = [one for one in penalty.reads() if one not in seen]
+            if name in columns and missing:
+                raise InputError(
+                    f"what {name} costs depends on {', '.join(missing)}, which is missing: give it too, or leave "
+                    f"{name} out, which is then at its optimum."
+                )
         roots = {
             name: penalty.root(columns[name], seen) if name in columns else jnp.zeros(())  # left out: tuned
             for name, penalty in self.penalties.items()

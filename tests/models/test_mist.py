@@ -64,6 +64,14 @@ def test_formula() -> None:
     assert isinstance(MIST.prior().noise(), bl.MeanLogNormal)
 
 
+def test_a_hyperparameter_without_what_its_optimum_reads() -> None:
+    law = fill(MIST.prior(), TRUTH)
+    tuned = {name: ROW[name] for name in ("params", "tokens")}
+    with pytest.raises(bl.InputError, match="what lr costs depends on batch_tokens, which is missing: give it too"):
+        law(**tuned, lr=3e-4)
+    assert law(**tuned) < law(**ROW)
+
+
 def test_noise_has_the_law_as_its_mean() -> None:
     noise = bl.MeanLogNormal(scale=0.3)
     assert float(noise.observe(2.0).mean) == pytest.approx(2.0, rel=1e-6)
