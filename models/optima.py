@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from math import log
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -65,7 +66,7 @@ class KaplanLr(AbstractLaw):
 
     level: Scalar
     slope: Scalar
-    size: str
+    size: str = eqx.field(static=True)
 
     def mean(self, **columns: Array) -> Array:  # type: ignore[override]
         return jnp.maximum(self.level - self.slope * jnp.log(columns[self.size]), 1e-6)

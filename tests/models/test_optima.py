@@ -1,15 +1,21 @@
 """Published optima: the numbers of the card, and that every preset works as a prior."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import bayeslaw as bl
 from bayeslaw._codec import check_stored
-from bayeslaw._tree import sites
+from bayeslaw._tree import Joint, as_joint, float64, sites
 from bayeslaw.models import Chinchilla, optima
 from bayeslaw.models.optima import PRESETS
 
 SEQUENCE = 2048
+POINTS = {
+    "params": 1e9, "nonembedding_params": 8e8, "tokens": 2e10, "flops": 1e20, "tokens_per_param": 20.0,
+    "lr": 2e-3, "batch_tokens": 1e6, "timescale": 0.3,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,22 @@ def test_every_preset_is_a_prior(name: str) -> None:
         assert sites(optimum), coordinate
         assert sites(law.penalties[coordinate].optimum).keys() == sites(optimum).keys()
         assert f"{coordinate.removesuffix('_tokens')}" in text
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@float64
+def test_every_preset_can_be_fitted(name: str) -> None:
+    """The density of a run is finite at prior draws, compiled: what a fit needs."""
+    made = PRESETS[name]()
+    joint = as_joint(bl.Penalised(Chinchilla, tuple(made), optima=made), None)
+    columns = {one: jnp.full(1, POINTS[one]) for one in joint.columns()}
+
+    @jax.jit
+    def density(joint: Joint, key: jax.Array) -> jax.Array:
+        return joint.fill(joint.sample_prior(key)).observe(columns).log_prob(jnp.full(1, 2.5))
+
+    for seed in range(20):
+        assert bool(jnp.isfinite(density(joint, jax.random.key(seed))).all())
 
 
 @pytest.mark.parametrize("name", ["bjorck", "scion", "mist"])
