@@ -13,16 +13,15 @@ import numpyro.distributions as dist
 from jaxtyping import Array
 
 from bayeslaw._decision import Decision
-from bayeslaw._errors import InputError, Status
-from bayeslaw._law import AbstractLaw
-from bayeslaw._noise import AbstractNoise
+from bayeslaw._errors import InputError
+from bayeslaw._law import AbstractWrapper
 from bayeslaw._runs import Table, number_columns, read_table
-from bayeslaw._tree import Scalar, as_prior, evaluate, under
+from bayeslaw._tree import Scalar, as_prior, evaluate
 
 _SAME = 1e-6  # relative difference below which two values of a column are the same cell
 
 
-class Discrepant(AbstractLaw):
+class Discrepant(AbstractWrapper):
     """loss = floor + (base - floor) * exp(sum_i<j bend_ij ln(x_i / c_i) ln(x_j / c_j) + spread u_cell)
 
     No law is exact. A sum of powers says that the gain from data does not depend on the size of the model; runs say it
@@ -44,7 +43,6 @@ class Discrepant(AbstractLaw):
     right, and it does not move an optimum. Raises `InputError` when a column is missing or not positive.
     """
 
-    base: AbstractLaw
     bend: dict[str, dict[str, Scalar]]
     spread: Scalar
     offsets: Any
@@ -77,10 +75,6 @@ class Discrepant(AbstractLaw):
         self.spread = dist.LogNormal(log(0.002), 1.0) if spread is None else spread
         self.offsets = dist.Normal(jnp.zeros(len(table) + 1), 1.0).to_event(1)
 
-    @property
-    def response(self) -> str:  # type: ignore[override]
-        return self.base.response
-
     @classmethod
     def prior(cls) -> "Discrepant":
         raise InputError("Discrepant wraps a law and needs its runs: Discrepant(Chinchilla, runs).")
@@ -97,39 +91,12 @@ class Discrepant(AbstractLaw):
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.base.columns(), *self.cells)))
 
-    def summands(self) -> tuple[str, ...]:
-        return tuple(f"base.{name}" for name in self.base.summands())
-
     def deviations(self) -> Mapping[str, str]:
-        return {"offsets": "spread"} | {f"base.{a}": f"base.{b}" for a, b in self.base.deviations().items()}
-
-    def hyperparameters(self) -> tuple[str, ...]:
-        return self.base.hyperparameters()
-
-    def optional(self) -> tuple[str, ...]:
-        return self.base.optional()
-
-    def complete(self, columns: Mapping[str, Array]) -> dict[str, Array]:
-        return self.base.complete(columns)
-
-    def floor(self) -> Scalar:
-        return self.base.floor()
-
-    def noise(self) -> AbstractNoise:
-        return self.base.noise()
-
-    def derived(self) -> Mapping[str, Scalar]:
-        return self.base.derived()
+        return {"offsets": "spread", **super().deviations()}
 
     def decisions(self) -> Mapping[str, Decision]:
         """The base law's, without their closed forms: a formula of the base law knows nothing of the rest."""
         return {name: _without_formula(decision) for name, decision in self.base.decisions().items()}
-
-    def check_design(self, runs: Mapping[str, np.ndarray]) -> list[Status]:
-        return self.base.check_design(runs)
-
-    def check_fit(self, runs: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> list[Status]:
-        return self.base.check_fit(runs, under(draws, "base"))
 
 
 @cache

@@ -14,7 +14,7 @@ from bayeslaw._columns import derive
 from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._noise import AbstractNoise, StudentT
-from bayeslaw._tree import Scalar, arguments, float64, sites
+from bayeslaw._tree import Scalar, arguments, float64, sites, under
 
 
 class AbstractLaw(eqx.Module):
@@ -118,3 +118,43 @@ class AbstractLaw(eqx.Module):
             return np.asarray(self.mean(), dtype=float)
         mean = jnp.vectorize(lambda *row: self.mean(**dict(zip(names, row, strict=True))))
         return np.asarray(mean(*values))
+
+
+class AbstractWrapper(AbstractLaw):
+    """A law made of a law: everything it does not change is that of `base`."""
+
+    base: AbstractLaw
+
+    @property
+    def response(self) -> str:  # type: ignore[override]
+        return self.base.response
+
+    def floor(self) -> Scalar:
+        return self.base.floor()
+
+    def noise(self) -> AbstractNoise:
+        return self.base.noise()
+
+    def derived(self) -> Mapping[str, Scalar]:
+        return self.base.derived()
+
+    def summands(self) -> tuple[str, ...]:
+        return tuple(f"base.{name}" for name in self.base.summands())
+
+    def deviations(self) -> Mapping[str, str]:
+        return {f"base.{name}": f"base.{size}" for name, size in self.base.deviations().items()}
+
+    def hyperparameters(self) -> tuple[str, ...]:
+        return self.base.hyperparameters()
+
+    def optional(self) -> tuple[str, ...]:
+        return self.base.optional()
+
+    def complete(self, columns: Mapping[str, Array]) -> dict[str, Array]:
+        return super().complete(self.base.complete(columns))
+
+    def check_design(self, runs: Mapping[str, np.ndarray]) -> list[Status]:
+        return list(self.base.check_design(runs))
+
+    def check_fit(self, runs: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> list[Status]:
+        return list(self.base.check_fit(runs, under(draws, "base")))

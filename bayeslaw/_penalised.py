@@ -19,16 +19,16 @@ from jaxtyping import Array
 from bayeslaw._columns import COLUMNS
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._errors import InputError, Status
-from bayeslaw._law import AbstractLaw
+from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._noise import AbstractNoise, UntunedT
 from bayeslaw._penalty import Penalty, Target, default_penalty
-from bayeslaw._tree import Scalar, as_prior, evaluate, fill, float64, under
+from bayeslaw._tree import Scalar, as_prior, evaluate, fill, float64
 
 _COLLINEAR = 0.98  # correlation of two log scale columns above which their exponents are not told apart
 _OUTSIDE = 0.1  # share of runs whose optimum may lie outside the swept range before it is said
 
 
-class Penalised(AbstractLaw):
+class Penalised(AbstractWrapper):
     """loss = floor + (base - floor) exp(P),  P = sum_i curvature_i shape_i(ln x_i - ln x_i*)^2
 
     A law for runs whose hyperparameters x (learning rate, batch, shape of the network) were not tuned, after MIST
@@ -59,7 +59,6 @@ class Penalised(AbstractLaw):
     other in a circle.
     """
 
-    base: AbstractLaw
     penalties: dict[str, Penalty]
     cross: dict[str, dict[str, Scalar]]
     target: Target = eqx.field(static=True)
@@ -89,10 +88,6 @@ class Penalised(AbstractLaw):
         self.penalties = dict(sorted((dict(penalties) | changed).items()))  # the order in which JAX returns a dict
         self.cross = _nested(cross or {}, self.penalties)
         self._order()
-
-    @property
-    def response(self) -> str:  # type: ignore[override]
-        return self.base.response
 
     @classmethod
     def prior(cls) -> "Penalised":
@@ -125,12 +120,6 @@ class Penalised(AbstractLaw):
         reads = [name for penalty in self.penalties.values() for name in penalty.reads() if name != self.response]
         return tuple(dict.fromkeys((*self.base.columns(), *reads, *self.penalties)))
 
-    def summands(self) -> tuple[str, ...]:
-        return tuple(f"base.{name}" for name in self.base.summands())
-
-    def deviations(self) -> Mapping[str, str]:
-        return {f"base.{a}": f"base.{b}" for a, b in self.base.deviations().items()}
-
     def hyperparameters(self) -> tuple[str, ...]:
         return tuple(self.penalties)
 
@@ -141,7 +130,7 @@ class Penalised(AbstractLaw):
         return self.base
 
     def complete(self, columns: Mapping[str, Array]) -> dict[str, Array]:
-        found = super().complete(self.base.complete(columns))
+        found = super().complete(columns)
         seen = {**found, self.response: evaluate(self.base, found)}
         for name in self._order():
             if name not in found and all(one in seen for one in _reads(self.penalties[name].optimum)):
@@ -163,15 +152,12 @@ class Penalised(AbstractLaw):
             order += ready
         return order
 
-    def floor(self) -> Scalar:
-        return self.base.floor()
-
     def noise(self) -> AbstractNoise:
         return UntunedT.prior()
 
     def derived(self) -> Mapping[str, Scalar]:
         """The base law's, and P at twice and at half each optimum where curvature is constant (0.005 is 0.5 %)."""
-        found = dict(self.base.derived())
+        found = dict(super().derived())
         for name, penalty in self.penalties.items():
             if penalty.log and not isinstance(penalty.curvature, AbstractLaw):
                 for word, x in (("twice", log(2.0)), ("half", -log(2.0))):
@@ -186,7 +172,7 @@ class Penalised(AbstractLaw):
         return {name: _on_base(decision) for name, decision in self.base.decisions().items()} | own
 
     def check_design(self, runs: Mapping[str, np.ndarray]) -> list[Status]:
-        notes = list(self.base.check_design(runs))
+        notes = super().check_design(runs)
         for name, penalty in self.penalties.items():
             if np.ptp(runs[name]) == 0:
                 notes.append(
@@ -203,7 +189,7 @@ class Penalised(AbstractLaw):
         return notes
 
     def check_fit(self, runs: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> list[Status]:
-        notes = list(self.base.check_fit(runs, under(draws, "base")))
+        notes = super().check_fit(runs, draws)
         best = _median_optimum(self, draws, {name: jnp.asarray(values) for name, values in runs.items()})
         for name in self.penalties:
             low, high = runs[name].min(), runs[name].max()
