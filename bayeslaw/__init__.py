@@ -17,9 +17,12 @@ __version__ = "0.1.0"
 _WHERE = {
     "AbstractLaw": "_law",
     "AbstractNoise": "_noise",
+    "AdditiveT": "_noise",
     "Allocation": "_allocate",
-    "Choices": "_decision",
     "Asymmetric": "_penalty",
+    "BetaBinomial": "_counts",
+    "Binomial": "_counts",
+    "Choices": "_decision",
     "Decision": "_decision",
     "Discrepant": "_discrepancy",
     "InputError": "_errors",
@@ -32,6 +35,7 @@ _WHERE = {
     "OneSided": "_noise",
     "Penalised": "_penalised",
     "Penalty": "_penalty",
+    "Pooled": "_pooled",
     "Posterior": "_posterior",
     "Prediction": "_predict",
     "PseudoHuber": "_penalty",
@@ -42,15 +46,24 @@ _WHERE = {
     "StudentT": "_noise",
     "UntunedT": "_noise",
     "allocate": "_allocate",
+    "cheapest": "_target",
     "fetch_chinchilla_epoch": "datasets",
+    "fetch_double_descent": "datasets",
+    "fetch_farseer": "datasets",
     "fetch_gemstones": "datasets",
+    "fetch_learning_curves": "datasets",
     "fetch_misfitting": "datasets",
+    "fetch_monkeys": "datasets",
     "fetch_porian": "datasets",
     "fetch_steplaw_dense": "datasets",
     "fetch_steplaw_moe": "datasets",
     "fit": "_fit",
     "load": "_posterior",
     "load_chinchilla": "datasets",
+    "load_data_constrained": "datasets",
+    "load_inference_aware": "datasets",
+    "load_observational": "datasets",
+    "load_overtraining": "datasets",
     "load_steplaw_heldout": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
@@ -66,6 +79,8 @@ if TYPE_CHECKING:
     from bayeslaw import plots as plots
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
+    from bayeslaw._counts import BetaBinomial as BetaBinomial
+    from bayeslaw._counts import Binomial as Binomial
     from bayeslaw._decision import Choices as Choices
     from bayeslaw._decision import Decision as Decision
     from bayeslaw._decision import Integers as Integers
@@ -77,6 +92,7 @@ if TYPE_CHECKING:
     from bayeslaw._fit import fit as fit
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._noise import AbstractNoise as AbstractNoise
+    from bayeslaw._noise import AdditiveT as AdditiveT
     from bayeslaw._noise import LogNormal as LogNormal
     from bayeslaw._noise import MeanLogNormal as MeanLogNormal
     from bayeslaw._noise import Normal as Normal
@@ -89,20 +105,30 @@ if TYPE_CHECKING:
     from bayeslaw._penalty import Penalty as Penalty
     from bayeslaw._penalty import PseudoHuber as PseudoHuber
     from bayeslaw._penalty import Quadratic as Quadratic
+    from bayeslaw._pooled import Pooled as Pooled
     from bayeslaw._posterior import Posterior as Posterior
     from bayeslaw._posterior import load as load
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
+    from bayeslaw._target import cheapest as cheapest
     from bayeslaw._tree import Scalar as Scalar
     from bayeslaw._tree import model as model
     from bayeslaw.datasets import fetch_chinchilla_epoch as fetch_chinchilla_epoch
+    from bayeslaw.datasets import fetch_double_descent as fetch_double_descent
+    from bayeslaw.datasets import fetch_farseer as fetch_farseer
     from bayeslaw.datasets import fetch_gemstones as fetch_gemstones
+    from bayeslaw.datasets import fetch_learning_curves as fetch_learning_curves
     from bayeslaw.datasets import fetch_misfitting as fetch_misfitting
+    from bayeslaw.datasets import fetch_monkeys as fetch_monkeys
     from bayeslaw.datasets import fetch_porian as fetch_porian
     from bayeslaw.datasets import fetch_steplaw_dense as fetch_steplaw_dense
     from bayeslaw.datasets import fetch_steplaw_moe as fetch_steplaw_moe
     from bayeslaw.datasets import load_chinchilla as load_chinchilla
+    from bayeslaw.datasets import load_data_constrained as load_data_constrained
+    from bayeslaw.datasets import load_inference_aware as load_inference_aware
+    from bayeslaw.datasets import load_observational as load_observational
+    from bayeslaw.datasets import load_overtraining as load_overtraining
     from bayeslaw.datasets import load_steplaw_heldout as load_steplaw_heldout
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Array
 
-from bayeslaw._columns import COLUMNS
+from bayeslaw._columns import COLUMNS, codes
 from bayeslaw._decision import Choices, Decision, Range
 from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, flat
@@ -34,8 +34,10 @@ class Allocation:
 
     - `draws`: xarray Dataset with dims (chain, draw, scenario): every reported variable, the response there
       (`loss` is the mean function, `loss_new_run` a run with its noise), and the flag `at_edge`. What was
-      given (`flops`) is a coordinate of `scenario`.
-    - `status`: optimum at the edge of the search box, distance from the data, health of the posterior.
+      given (`flops`) is a coordinate of `scenario`. NaN in the draws in which no choice meets the aim; a choice
+      among names holds positions, the names being in its attribute `names`.
+    - `status`: optimum at the edge of the search box, draws without any, distance from the data, health of the
+      posterior.
     """
 
     draws: xr.Dataset
@@ -83,7 +85,8 @@ def allocate(
     interval on *where the optimum is*, not yet one plan that is good on average.
 
     - `decision`: the law's first decision when left out; `decision.within(params=...)` narrows the search.
-    - `given`: what the decision needs, one value or many (values broadcast to one scenario each).
+    - `given`: what the decision needs, one value or many (values broadcast to one scenario each); and any column
+      that the law lets one leave out (a hyperparameter, else at its optimum; a corpus, else a new one).
     - `method`: `"search"` (a zoom grid, always available) or `"closed_form"` where the decision has one.
     - `seed`: for the noise in `loss_new_run`.
 
@@ -91,8 +94,11 @@ def allocate(
     """
     need_posterior(posterior)
     decision = default_decision(posterior.prior) if decision is None else decision
-    decision.check_given(given)
-    numbers, notes = number_columns(read_table(given), decision.given, what="scenario")
+    law = posterior.prior
+    labels = law.categories()
+    decision.check_given(given, law.optional())
+    wanted = (*decision.given, *(name for name in given if name not in decision.given))
+    numbers, notes = number_columns(read_table(given), wanted, labels=labels, what="scenario")
     if method not in ("search", "closed_form"):
         raise InputError(f"method must be 'search' or 'closed_form', got {method!r}.")
     if method == "closed_form" and decision.closed_form is None:
@@ -102,14 +108,22 @@ def allocate(
     plan, mean, new, edge, best = jax.tree.map(
         np.asarray, _solve(jax.random.key(seed), posterior.joint, values, scenarios, decision, method)
     )
-    _check_reached(decision, numbers, plan, best)
+    reached = np.isfinite(best)
+    _check_reached(decision, numbers, plan, reached)
     response = posterior.response
-    names = [name for name in decision.report if name not in decision.given]
-    coords = {name: column_variable(name, array) for name, array in numbers.items()}
-    found = {name: plan[name] for name in names} | {response: mean, response + NEW_RUN: new, "at_edge": edge}
-    medians = {name: np.median(array, axis=0) for name, array in plan.items()}
-    status = serious(posterior) + notes + _edge_status(decision, numbers, edge) + far(posterior, medians)
-    return Allocation(response_dataset(posterior, found, coords), decision, tuple(status))
+    names = [name for name in decision.report if name not in numbers]
+    coords = {name: column_variable(name, array, labels.get(name)) for name, array in numbers.items()}
+    found = {name: plan[name] for name in names} | {response: mean, response + NEW_RUN: new}
+    found = {name: np.where(reached, array, np.nan) for name, array in found.items()} | {"at_edge": edge & reached}
+    medians = {name: np.nanmedian(np.where(reached, array, np.nan), axis=0) for name, array in plan.items()}
+    status = serious(posterior) + notes + _reached_status(decision, numbers, reached)
+    status += _edge_status(decision, numbers, edge & reached) + far(posterior, medians)
+    draws = response_dataset(posterior, found, coords)
+    for name in set(names) & set(decision.choose):
+        space = decision.choose[name]
+        if isinstance(space, Choices) and space.names:
+            draws[name].attrs["names"] = list(labels.get(name, space.names))
+    return Allocation(draws, decision, tuple(status))
 
 
 def default_decision(law: Any) -> Decision:
@@ -133,13 +147,13 @@ def _solve(
             assert decision.closed_form is not None
             choice, edge = _into_box(decision, decision.closed_form(filled.law, **given))
         else:
-            choice, edge = _search(decision, lambda c: _score(decision, filled.law, c, given))
+            choice, edge = _search(decision, lambda c: _score(decision, filled.law, c, given), filled.law.categories())
         plan = _plan(decision, filled.law, choice, given)
         missing = [name for name in filled.columns() if name not in plan and name not in filled.law.optional()]
         if missing:
             raise InputError(f"the law and its noise read {', '.join(missing)}, which the decision does not derive.")
         row = {name: plan[name][None] for name in filled.columns() if name in plan}
-        mean, new = filled.mean(row)[0], jnp.asarray(filled.observe(row).sample(key))[0]
+        mean, new = filled.mean(row)[0], filled.draw(key, row)[0]
         return plan, mean, new, edge, _score(decision, filled.law, choice, given)
 
     def scenario(inputs: tuple[Array, Mapping[str, Array]]) -> Any:
@@ -166,7 +180,9 @@ def _score(decision: Decision, law: Any, choice: Mapping[str, Array], given: Map
     return jnp.where(possible, value, jnp.inf)
 
 
-def _search(decision: Decision, score: Any) -> tuple[dict[str, Array], Array]:
+def _search(
+    decision: Decision, score: Any, labels: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[dict[str, Array], Array]:
     """The best choice in the box and whether it lies on its edge.
 
     Menus are enumerated; continuous variables are searched on a grid that zooms into its best cell. It
@@ -197,7 +213,8 @@ def _search(decision: Decision, score: Any) -> tuple[dict[str, Array], Array]:
         scores = jax.vmap(lambda unit: score({**item, **place(unit)}))(units)
         return units[jnp.argmin(scores)], jnp.min(scores)
 
-    items = np.array(list(itertools.product(*(menu.values for menu in menus.values()))), dtype=float)
+    values = [_positions(name, menu, labels or {}) for name, menu in menus.items()]
+    items = np.array(list(itertools.product(*values)), dtype=float)
     units, scores = jax.vmap(lambda row: zoom({name: row[i] for i, name in enumerate(menus)}))(jnp.asarray(items))
     best = jnp.argmin(scores)
     unit, item = units[best], jnp.asarray(items)[best]
@@ -206,6 +223,13 @@ def _search(decision: Decision, score: Any) -> tuple[dict[str, Array], Array]:
         if menu.ordered_ends:
             edge |= (item[i] == menu.values[0]) | (item[i] == menu.values[-1])
     return {**place(unit), **{name: item[i] for i, name in enumerate(menus)}}, edge
+
+
+def _positions(name: str, menu: Choices, labels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
+    """The values of a menu; for names their positions, among the law's labels if it knows the column."""
+    if not menu.names:
+        return tuple(float(value) for value in menu.values)
+    return tuple(codes(labels.get(name, menu.names), menu.names))
 
 
 def _into_box(decision: Decision, choice: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
@@ -219,25 +243,45 @@ def _into_box(decision: Decision, choice: Mapping[str, Array]) -> tuple[dict[str
     return inside, edge
 
 
-def _check_reached(decision: Decision, numbers: Mapping[str, Any], plan: Mapping[str, Any], best: np.ndarray) -> None:
-    for i in np.flatnonzero(~np.isfinite(best).all(axis=0)):
-        asked = ", ".join(f"{name} = {array[i]:.4g}" for name, array in numbers.items())
+def _check_reached(
+    decision: Decision, numbers: Mapping[str, Any], plan: Mapping[str, Any], reached: np.ndarray
+) -> None:
+    for i in np.flatnonzero(~reached.any(axis=0)):
+        asked = _asked(numbers, i)
         box = ", ".join(f"{name} in {space!r}" for name, space in decision.choose.items())
         for name, values in plan.items():
             known = COLUMNS.get(name)
-            if known is not None and not known.allows(values[:, i]).all():
+            column = values[np.isfinite(values[:, i]), i]
+            if known is not None and not known.allows(column).all():
                 raise InputError(
-                    f"{asked} cannot be met: with {box}, {name} would be {values[0, i]:.3g} at best, and must be "
+                    f"{asked} cannot be met: with {box}, {name} would be {column[0]:.3g} at best, and must be "
                     f"{known.domain}. Give another budget, or other limits by decision.within(...)."
                 )
-        raise InputError(f"{asked}: the law has no finite value anywhere with {box}.")
+        raise InputError(f"{asked} is out of reach in every draw, anywhere with {box}.")
+
+
+def _asked(numbers: Mapping[str, Any], scenario: Any) -> str:
+    return ", ".join(f"{name} = {array[scenario]:.4g}" for name, array in numbers.items())
+
+
+def _reached_status(decision: Decision, numbers: Mapping[str, Any], reached: np.ndarray) -> list[Status]:
+    found = []
+    for i in np.flatnonzero(~reached.all(axis=0)):
+        asked = _asked(numbers, i)
+        found.append(
+            Status(
+                f"{asked} is out of reach in {1 - reached[:, i].mean():.1%} of draws, whatever is chosen: medians and "
+                "intervals are of the other draws."
+            )
+        )
+    return found
 
 
 def _edge_status(decision: Decision, numbers: Mapping[str, Any], edge: np.ndarray) -> list[Status]:
     shares = edge.mean(axis=0)
     found = []
     for i in np.flatnonzero(shares > EDGE_SHARE):
-        asked = ", ".join(f"{name} = {array[i]:.4g}" for name, array in numbers.items())
+        asked = _asked(numbers, i)
         found.append(
             Status(
                 f"at {asked} the optimum lies on the edge of the search box in {shares[i]:.0%} of draws: it may be "

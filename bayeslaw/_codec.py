@@ -113,8 +113,11 @@ def _numpyro() -> str:
 
 def _module(name: str, fields: set[str]) -> type[eqx.Module]:
     """The class of that full name, among bayeslaw's own and those the user has already defined."""
+    import bayeslaw._chained
+    import bayeslaw._counts
     import bayeslaw._discrepancy
     import bayeslaw._noise
+    import bayeslaw._pooled
     import bayeslaw.models  # noqa: F401  (so that what the package has is defined)
 
     known: dict[str, type[eqx.Module]] = {}

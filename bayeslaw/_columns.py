@@ -7,9 +7,11 @@ checked for being finite numbers, no more); a law for everyone should add its co
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from bayeslaw._errors import InputError
 
@@ -64,11 +66,26 @@ COLUMNS: Mapping[str, Column] = {
                advice=_BILLIONS),
         _count("tokens", "tokens", "tokens seen in training", "D", "n_tokens", "training_tokens", usual=(1e4, 1e19),
                advice=_BILLIONS),
+        _count("average_params", "parameters", "parameters left, averaged over a training that prunes", "N_bar",
+               usual=(1e3, 1e17), advice=_BILLIONS),
+        _count("final_params", "parameters", "parameters left at the end of a training that prunes", "N_f",
+               usual=(1e3, 1e17), advice=_BILLIONS),
         _count("unique_tokens", "tokens", "distinct tokens available", "U", usual=(1e4, 1e19), advice=_BILLIONS),
+        Column("epochs", "", "tokens / unique_tokens: passes over the data", ("passes",), low=0.0, open=True,
+               usual=(1e-3, 1e5)),
+        Column("effective_tokens", "tokens", "text that another recipe would need for the same loss", ("D_eff",), low=0.0),
+        Column("data_efficiency", "", "effective_tokens / unique_tokens", low=0.0),
+        Column("data_value", "nats/token", "fall of the loss per unit of ln unique_tokens, at the same plan", low=0.0),
+        Column("overfitting", "fraction", "loss above that with endless data, as a share of it", low=0.0, open=True),
+        _count("steps", "steps", "optimiser steps", "S", "iterations", usual=(10.0, 1e9)),
         _count("flops", "FLOPs", "training compute", "C", "compute", "training_flop", usual=(1e9, 1e36),
                advice="Compute is counted in FLOPs, not petaflop/s-days (1 PF-day = 8.64e19 FLOPs)."),
+        _count("total_flops", "FLOPs", "compute of training and inference together", usual=(1e9, 1e36)),
         Column("loss", "nats/token", "final loss on held-out data", ("L", "val_loss", "final_loss"), low=0.0, open=True,
                usual=(0.01, 30.0), advice="Losses are expected in nats per token (bits per token times 0.693)."),
+        Column("nats_per_byte", "nats/byte", "loss per byte of text", low=0.0, open=True, usual=(0.01, 10.0)),
+        Column("bits_per_character", "bits/character", "loss per character of text", ("bpc",), low=0.0, open=True,
+               usual=(0.01, 10.0)),
         Column("error", "fraction", "share of wrong answers", ("err",), low=0.0, high=1.0),
         Column("accuracy", "fraction", "share of right answers", ("acc",), low=0.0, high=1.0),
         Column("lr", "", "peak learning rate", ("eta", "learning_rate", "peak_lr", "max_lr"), low=0.0, open=True,
@@ -94,6 +111,50 @@ COLUMNS: Mapping[str, Column] = {
         Column("granularity", "", "how finely the experts are split", ("G",), low=0.0, open=True),
         _count("samples", "samples", "samples drawn per problem", "k"),
         Column("successes", "", "right answers counted", ("c",), low=0.0),
+        Column("capability", "", "a model's score on a common scale of benchmarks"),
+        _count("ensemble_size", "models", "models whose predictions are averaged", "K", "members"),
+        _count("total_params", "parameters", "parameters of all models of an ensemble", usual=(1e3, 1e17),
+               advice=_BILLIONS),
+        Column("inference_tokens", "tokens", "tokens processed over the model's life", ("T", "demand"), low=0.0),
+        Column("target", "", "the response to reach", ("goal",)),
+        _count("prompt_tokens", "tokens", "tokens read over the model's life, as prompts"),
+        _count("generated_tokens", "tokens", "tokens written over the model's life"),
+        Column("training_price", "dollars/FLOP", "of training hardware at its peak: hourly price / (3600 peak FLOP/s)",
+               low=0.0, open=True, usual=(1e-21, 1e-15), advice="Divide the hourly price by 3600 and the peak FLOP/s."),
+        Column("inference_price", "dollars/FLOP", "of serving hardware at its peak: hourly price / (3600 peak FLOP/s)",
+               low=0.0, open=True, usual=(1e-21, 1e-15), advice="Divide the hourly price by 3600 and the peak FLOP/s."),
+        Column("training_utilisation", "fraction", "share of the peak that training attains", ("MFU",), low=0.0,
+               high=1.0, open=True),
+        Column("prompt_utilisation", "fraction", "share of the peak that reading prompts attains", low=0.0, high=1.0,
+               open=True),
+        Column("generation_utilisation", "fraction", "share of the peak that generation attains", low=0.0, high=1.0,
+               open=True),
+        Column("training_dollars", "dollars", "cost of training", low=0.0),
+        Column("total_dollars", "dollars", "cost of training and serving together", low=0.0),
+        _count("reference_params", "parameters", "size of the compute-optimal model to equal", "N_c", usual=(1e3, 1e17),
+               advice=_BILLIONS),
+        Column("relative_params", "", "params as a share of the compute-optimal size for that response", ("k_N",),
+               low=0.0, open=True),
+        Column("relative_cost", "", "cost as a share of that of the compute-optimal model of that response", low=0.0),
+        Column("overhead", "", "training compute beyond the compute-optimal, as a share of that", low=0.0,
+               usual=(0.0, 100.0)),
+        Column("sparsity", "fraction", "share of weights pruned at the end", ("s",), low=0.0, high=1.0),
+        Column("prune_start_compute", "fraction", "share of the compute before pruning starts", low=0.0, high=1.0),
+        Column("prune_end_compute", "fraction", "share of the compute before pruning ends", low=0.0, high=1.0),
+        _count("train_flops", "FLOPs", "compute of training, where inference has a budget of its own", "C_train",
+               usual=(1e9, 1e36)),
+        _count("inference_flops", "FLOPs", "compute of answering one question", "C_inf", usual=(1e3, 1e24)),
+        _count("sample_tokens", "tokens", "tokens written per sample"),
+        _count("single_sample_params", "parameters", "best size for a single sample, same training budget"),
+        Column("coverage_loss", "nats", "minus the log of pass@k, averaged over questions", low=0.0, open=True),
+        Column("regret", "", "response lost by the plan that it is compared with", low=0.0),
+        Column("model", "", "model, by name"),
+        Column("corpus", "", "training or evaluation text, by name", ("dataset",)),
+        Column("family", "", "model family, by name", ("model_family",)),
+        Column("domain", "", "kind of data, by name"),
+        Column("recipe", "", "training recipe, by name"),
+        Column("task", "", "benchmark, by name"),
+        Column("method", "", "strategy at inference, by name", ("strategy",)),
         _count("trials", "", "answers drawn", "n"),
         Column("tokens_per_param", "tokens/parameter", "training tokens per parameter", ("ratio",), low=0.0, open=True),
     )
@@ -104,6 +165,8 @@ DERIVED: Mapping[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
     "flops": (("params", "tokens"), lambda params, tokens: 6 * params * tokens, "6 * params * tokens"),
     "tokens": (("params", "flops"), lambda params, flops: flops / (6 * params), "flops / (6 * params)"),
     "tokens_per_param": (("params", "tokens"), lambda params, tokens: tokens / params, "tokens / params"),
+    "epochs": (("tokens", "unique_tokens"), lambda tokens, unique: tokens / unique, "tokens / unique_tokens"),
+    "accuracy": (("successes", "trials"), lambda successes, trials: successes / trials, "successes / trials"),
     "timescale": (
         ("batch_tokens", "lr", "weight_decay", "tokens"),
         lambda batch_tokens, lr, weight_decay, tokens: batch_tokens / (lr * weight_decay * tokens),
@@ -130,6 +193,20 @@ def derive(name: str, columns: Mapping[str, Any]) -> Any | None:
         if all(need in columns for need in needs):
             return formula(*(columns[need] for need in needs))
     return None
+
+
+def codes(labels: Sequence[str], values: Any) -> np.ndarray:
+    """The position of each value among the labels, in the shape of `values`. Raises `InputError`."""
+    flat = [label_of(value) for value in np.asarray(values, dtype=object).ravel().tolist()]
+    for label in flat:
+        if label not in labels:
+            raise InputError(f"{label!r} is not one of {', '.join(labels)}.")
+    return np.reshape([float(labels.index(label)) for label in flat], np.shape(values))
+
+
+def label_of(label: Any) -> str:
+    """A label as text, the same for 3, 3.0 and "3"."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label).strip()
 
 
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}

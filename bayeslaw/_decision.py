@@ -5,6 +5,7 @@ the law, so the search runs over a plain box.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,15 +53,25 @@ class LogRange(Range):
 
 @dataclass(frozen=True)
 class Choices:
-    """A menu of values, all of which are tried."""
+    """A menu of values, all of which are tried: numbers, or names such as those of strategies.
 
-    values: tuple[float, ...]
+    For names, a result says in which share of draws each is the best. A law that has the column among its categories
+    is given the position there, any other function the position in the menu.
+    """
+
+    values: tuple[float, ...] | tuple[str, ...]
     ordered_ends: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(float(value) for value in self.values))
         if not self.values:
             raise InputError("a menu needs at least one value.")
+        names = all(isinstance(value, str) for value in self.values)
+        object.__setattr__(self, "values", tuple(self.values) if names else tuple(float(v) for v in self.values))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names on the menu, or nothing where it holds numbers."""
+        return tuple(value for value in self.values if isinstance(value, str))
 
 
 def Integers(low: int, high: int) -> Choices:  # noqa: N802 (reads as the class it stands for)
@@ -104,15 +115,16 @@ class Decision:
                 raise InputError(f"{name!r} is not chosen in this decision; it chooses {', '.join(self.choose)}.")
         return dataclasses.replace(self, choose={**self.choose, **spaces}, closed_form=None)
 
-    def columns(self, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    def columns(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a plan: the choice, the given, and what `derive` makes of them."""
         plan = {**given, **choice}
-        return plan | dict(self.derive(**{name: plan[name] for name in arguments(self.derive)}))
+        known = {**plan, "law": law}
+        return plan | dict(self.derive(**{name: known[name] for name in arguments(self.derive)}))
 
     def plan(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """All columns of a plan: `columns`, hyperparameters at the law's optimum where they are not chosen, and what
         is reported."""
-        plan = law.complete(self.columns(choice, given))
+        plan = law.complete(self.columns(law, choice, given))
         for name in self.report:
             value = derive_column(name, plan)
             if value is None:
@@ -126,13 +138,43 @@ class Decision:
             return self.objective(law, plan)
         return evaluate(law, plan)
 
-    def check_given(self, given: Mapping[str, Any]) -> None:
-        """Raise `InputError` unless exactly the wanted quantities are given."""
+    def check_given(self, given: Mapping[str, Any], optional: tuple[str, ...] = ()) -> None:
+        """Raise `InputError` unless the wanted quantities are given, and none but these and `optional` ones."""
+        may = (*self.given, *(name for name in optional if name not in (*self.given, *self.choose)))
         for name in given:
-            if name not in self.given:
-                guess = nearest(name, self.given)
+            if name not in may:
+                guess = nearest(name, may)
                 hint = f" Did you mean {guess!r}?" if guess else ""
-                raise InputError(f"{name!r} is not a quantity of this decision: give {', '.join(self.given)}.{hint}")
+                wanted = ", ".join(self.given) + (
+                    f" (and {', '.join(may[len(self.given) :])} if you like)" if may[len(self.given) :] else ""
+                )
+                raise InputError(f"{name!r} is not a quantity of this decision: give {wanted}.{hint}")
         missing = [name for name in self.given if name not in given]
         if missing:
             raise InputError(f"the decision needs {', '.join(self.given)}; {', '.join(missing)} is missing.")
+
+
+@functools.cache
+def through(decision: Decision, inner: Callable[[Any, Mapping[str, Any]], Any] | None) -> Decision:
+    """A decision of one law, for a law that wraps it.
+
+    `inner(law, columns)` is the law that the decision's own functions are then given; without it they are given the
+    wrapper, and a closed form, which knows nothing of what the wrapper adds, is left out.
+    """
+    if inner is None:
+        return dataclasses.replace(decision, closed_form=None)
+    derive, objective, closed_form = decision.derive, decision.objective, decision.closed_form
+    if "law" in arguments(derive):
+
+        @functools.wraps(derive)
+        def derived(law: Any, **known: Any) -> Mapping[str, Any]:
+            return derive(law=inner(law, known), **known)
+
+        decision = dataclasses.replace(decision, derive=derived)
+    return dataclasses.replace(
+        decision,
+        objective=None if objective is None else lambda law, plan: objective(inner(law, plan), plan),
+        closed_form=None
+        if closed_form is None
+        else lambda law, **given: closed_form(inner(law, given), **{name: given[name] for name in decision.given}),
+    )

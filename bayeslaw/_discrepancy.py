@@ -1,9 +1,7 @@
 """`Discrepant`: a law plus what it does not know, so that intervals hold for the next cell and not only for these."""
 
-import dataclasses
 import itertools
 from collections.abc import Mapping
-from functools import cache
 from math import log
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array
 
-from bayeslaw._decision import Decision
+from bayeslaw._decision import Decision, through
 from bayeslaw._errors import InputError
 from bayeslaw._law import AbstractWrapper
 from bayeslaw._runs import Table, number_columns, read_table
@@ -61,16 +59,18 @@ class Discrepant(AbstractWrapper):
     ) -> None:
         self.base = as_prior(base)
         by = tuple(self.base.columns() if by is None else by)
-        numbers, _ = number_columns(read_table(runs, columns), by)
+        labels = self.base.categories()
+        numbers, _ = number_columns(read_table(runs, columns), by, labels=labels)
         for name, values in numbers.items():
-            if values.min() <= 0:
+            if name not in labels and values.min() <= 0:
                 raise InputError(f"a discrepancy works in logarithms, and {name!r} is {values.min():.4g} in some run.")
         table = np.unique(np.stack([numbers[name] for name in by], axis=1), axis=0)
         self.cells = {name: table[:, i] for i, name in enumerate(by)}
-        self.centre = {name: float(np.exp(np.log(values).mean())) for name, values in numbers.items()}
+        sizes = {name: values for name, values in numbers.items() if name not in labels}
+        self.centre = {name: float(np.exp(np.log(values).mean())) for name, values in sizes.items()}
         bend = dist.Normal(0.0, 0.03) if bend is None else bend
         self.bend = {}
-        for one, other in itertools.combinations(by, 2):
+        for one, other in itertools.combinations(sizes, 2):
             self.bend.setdefault(one, {})[other] = bend
         self.spread = dist.LogNormal(log(0.002), 1.0) if spread is None else spread
         self.offsets = dist.Normal(jnp.zeros(len(table) + 1), 1.0).to_event(1)
@@ -80,13 +80,14 @@ class Discrepant(AbstractWrapper):
         raise InputError("Discrepant wraps a law and needs its runs: Discrepant(Chinchilla, runs).")
 
     def mean(self, **columns: Array) -> Array:  # type: ignore[override]
-        x = {name: jnp.log(columns[name] / self.centre[name]) for name in self.cells}
+        x = {name: jnp.log(columns[name] / centre) for name, centre in self.centre.items()}
         bent = sum(rho * x[one] * x[other] for one, others in self.bend.items() for other, rho in others.items())
-        same = [jnp.abs(columns[name] / self.cells[name] - 1) < _SAME for name in self.cells]
+        same = [jnp.abs(columns[name] - cell) <= _SAME * cell for name, cell in self.cells.items()]
         here = jnp.all(jnp.stack(same), axis=0)
         offset = jnp.where(jnp.any(here), self.offsets[jnp.argmax(here)], self.offsets[-1])
-        floor = self.base.floor()
-        return floor + (evaluate(self.base, columns) - floor) * jnp.exp(bent + self.spread * offset)
+        base = self.base.member(columns)
+        floor = base.floor()
+        return floor + (evaluate(base, columns) - floor) * jnp.exp(bent + self.spread * offset)
 
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.base.columns(), *self.cells)))
@@ -96,9 +97,4 @@ class Discrepant(AbstractWrapper):
 
     def decisions(self) -> Mapping[str, Decision]:
         """The base law's, without their closed forms: a formula of the base law knows nothing of the rest."""
-        return {name: _without_formula(decision) for name, decision in self.base.decisions().items()}
-
-
-@cache
-def _without_formula(decision: Decision) -> Decision:
-    return dataclasses.replace(decision, closed_form=None)
+        return {name: through(decision, None) for name, decision in self.base.decisions().items()}

@@ -71,7 +71,8 @@ def fit(
             "the law has no distributions as leaves, so there is nothing to fit; pass the class or a prior."
         )
     frame = read_table(runs, columns)
-    numbers, notes = number_columns(frame, (*joint.columns(), joint.response))
+    labels = joint.law.categories()
+    numbers, notes = number_columns(frame, (*joint.columns(), joint.response), labels=labels)
     notes += remark_on_rows(frame, numbers) + joint.law.check_design(numbers)
     notes += remark_on_design(joint, numbers, frame)
     response = numbers.pop(joint.response)
@@ -83,7 +84,11 @@ def fit(
 
 def _potential(joint: Joint, columns: dict[str, Array], response: Array) -> Callable[[Any], Array]:
     observed = {**columns, joint.response: response}
-    return lambda z: jnp.asarray(potential_energy(joint.model, (), observed, joint.from_sampler(z)))
+
+    def potential(z: Any) -> Array:
+        return jnp.asarray(potential_energy(joint.model, (), observed, joint.from_sampler(z))) - joint.log_volume(z)
+
+    return potential
 
 
 def _kernel(joint: Joint, columns: dict[str, Array], response: Array, target_accept: Any) -> NUTS:

@@ -1,7 +1,7 @@
 """The base of all laws: a formula whose leaves are numbers, distributions or draws."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from bayeslaw._columns import derive
+from bayeslaw._columns import codes, derive
 from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._noise import AbstractNoise, StudentT
@@ -25,6 +25,8 @@ class AbstractLaw(eqx.Module):
     """
 
     response: ClassVar[str] = "loss"
+    falls: ClassVar[tuple[str, ...]] = ()
+    """The columns with which the mean never rises, whatever the parameters."""
 
     @abc.abstractmethod
     def mean(self, *args: Any, **columns: Any) -> Array:
@@ -75,6 +77,14 @@ class AbstractLaw(eqx.Module):
         """
         return {}
 
+    def centred(self) -> Sequence[tuple[str, str, np.ndarray]]:
+        """Which `deviations` the sampler moves at their full size: (deviations, their size, powers of the size).
+
+        One that runs determine well is straight at its full size (power 1), one that only its prior determines
+        relative to it (power 0).
+        """
+        return ()
+
     def hyperparameters(self) -> tuple[str, ...]:
         """The columns that have an optimum in this law, whatever the sizes."""
         return ()
@@ -83,9 +93,22 @@ class AbstractLaw(eqx.Module):
         """The columns that a scenario may leave out: hyperparameters, then tuned, and what only their optima read."""
         return ()
 
-    def tuned(self) -> "AbstractLaw":
-        """The law of runs whose hyperparameters are at their optimum."""
+    def categories(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns that hold labels, and the labels; `mean` is given the position of a run's label among them."""
+        return {}
+
+    def member(self, columns: Mapping[str, Array]) -> "AbstractLaw":
+        """The law that holds for one run: a law that differs from group to group gives that of the run's group."""
         return self
+
+    def concentration(self, **columns: Array) -> Array:
+        """For answers counted over problems: how alike the problems are, the sum of the two exponents of their Beta
+        distribution. The noise `BetaBinomial` asks for it."""
+        raise InputError(f"{type(self).__name__} does not say how problems differ: use the noise Binomial.")
+
+    def scatter(self, key: Array, columns: Mapping[str, Array]) -> dict[str, Array]:
+        """The columns of new runs, (runs,), with those drawn that the law itself predicts and a new run scatters in."""
+        return dict(columns)
 
     def complete(self, columns: Mapping[str, Array]) -> dict[str, Array]:
         """The columns of one run with those added that follow from them, and hyperparameters at their optimum."""
@@ -108,12 +131,13 @@ class AbstractLaw(eqx.Module):
         """
         if sites(self):
             raise InputError("this law has distributions as leaves (a prior), not numbers: fit it, then use predict().")
-        if any(jnp.ndim(leaf) for leaf in jax.tree.leaves(self)):
+        if any(jnp.ndim(leaf) > 1 for leaf in jax.tree.leaves(self)):  # (chain, draw)
             raise InputError("this law has draws as leaves: use predict(posterior, scenarios).")
         names = [name for name in self.columns() if name in columns or name not in self.optional()]
         if set(columns) != set(names):
             raise InputError(f"the law reads the columns {', '.join(names)}; got {', '.join(columns) or 'none'}.")
-        values = [jnp.asarray(columns[name], dtype=float) for name in names]
+        labels = self.categories()
+        values = [jnp.asarray(codes(labels[n], columns[n]) if n in labels else columns[n], dtype=float) for n in names]
         if not names:
             return np.asarray(self.mean(), dtype=float)
         mean = jnp.vectorize(lambda *row: self.mean(**dict(zip(names, row, strict=True))))
@@ -144,11 +168,26 @@ class AbstractWrapper(AbstractLaw):
     def deviations(self) -> Mapping[str, str]:
         return {f"base.{name}": f"base.{size}" for name, size in self.base.deviations().items()}
 
+    def centred(self) -> Sequence[tuple[str, str, np.ndarray]]:
+        return [(f"base.{name}", f"base.{size}", power) for name, size, power in self.base.centred()]
+
     def hyperparameters(self) -> tuple[str, ...]:
         return self.base.hyperparameters()
 
     def optional(self) -> tuple[str, ...]:
         return self.base.optional()
+
+    def categories(self) -> Mapping[str, tuple[str, ...]]:
+        return self.base.categories()
+
+    def member(self, columns: Mapping[str, Array]) -> AbstractLaw:
+        return eqx.tree_at(lambda law: law.base, self, self.base.member(columns))
+
+    def concentration(self, **columns: Array) -> Array:
+        return self.base.concentration(**{name: columns[name] for name in self.base.columns()})
+
+    def scatter(self, key: Array, columns: Mapping[str, Array]) -> dict[str, Array]:
+        return self.base.scatter(key, columns)
 
     def complete(self, columns: Mapping[str, Array]) -> dict[str, Array]:
         return super().complete(self.base.complete(columns))

@@ -2,7 +2,7 @@
 
 Each says with `observe(mean)` what the distribution of the response is. Further arguments of
 `observe` are columns it reads, so a noise that grows with size or counts trials needs no new mechanism;
-an argument `tuned` is the law's mean at tuned hyperparameters.
+an argument `tuned` is the law's mean at tuned hyperparameters, `concentration` what the law's method of that name says.
 """
 
 import abc
@@ -34,7 +34,12 @@ class AbstractNoise(eqx.Module):
 
     def columns(self) -> tuple[str, ...]:
         """The columns that `observe` reads besides the mean."""
-        return arguments(type(self).observe, skip=("self", "mean", "tuned"))
+        return arguments(type(self).observe, skip=("self", "mean", "tuned", "concentration"))
+
+
+def _tails() -> dist.Distribution:
+    """Degrees of freedom: 1 + Gamma(2, rate 0.1)."""
+    return dist.TransformedDistribution(dist.Gamma(2.0, 0.1), AffineTransform(1.0, 1.0, domain=constraints.positive))
 
 
 class StudentT(AbstractNoise):
@@ -57,11 +62,7 @@ class StudentT(AbstractNoise):
 
     @classmethod
     def prior(cls) -> "StudentT":
-        above_one = AffineTransform(1.0, 1.0, domain=constraints.positive)
-        return cls(
-            df=dist.TransformedDistribution(dist.Gamma(2.0, 0.1), above_one),
-            scale=dist.LogNormal(log(0.01), 1.0),
-        )
+        return cls(df=_tails(), scale=dist.LogNormal(log(0.01), 1.0))
 
 
 class UntunedT(AbstractNoise):
@@ -86,12 +87,25 @@ class UntunedT(AbstractNoise):
 
     @classmethod
     def prior(cls) -> "UntunedT":
-        above_one = AffineTransform(1.0, 1.0, domain=constraints.positive)
-        return cls(
-            df=dist.TransformedDistribution(dist.Gamma(2.0, 0.1), above_one),
-            scale=dist.LogNormal(log(0.005), 1.0),
-            spread=dist.LogNormal(log(0.1), 1.0),
-        )
+        return cls(df=_tails(), scale=dist.LogNormal(log(0.005), 1.0), spread=dist.LogNormal(log(0.1), 1.0))
+
+
+class AdditiveT(AbstractNoise):
+    """y = mean + scale * t(df): as `StudentT`, on the response itself.
+
+    For responses that may be zero or negative (a capability, an accuracy) with outliers among them. Prior of `scale`:
+    LogNormal(log 0.02, 1); of `df`: as in `StudentT`.
+    """
+
+    df: Scalar
+    scale: Scalar
+
+    def observe(self, mean: Any) -> dist.Distribution:  # type: ignore[override]
+        return dist.StudentT(self.df, mean, self.scale)
+
+    @classmethod
+    def prior(cls) -> "AdditiveT":
+        return cls(df=_tails(), scale=dist.LogNormal(log(0.02), 1.0))
 
 
 class LogNormal(AbstractNoise):

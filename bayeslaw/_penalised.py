@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from bayeslaw._columns import COLUMNS
-from bayeslaw._decision import Decision, LogRange
+from bayeslaw._decision import Decision, LogRange, through
 from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._noise import AbstractNoise, UntunedT
@@ -94,7 +94,8 @@ class Penalised(AbstractWrapper):
         raise InputError("Penalised wraps a law: Penalised(Chinchilla, ('lr', 'batch_tokens')).")
 
     def mean(self, **columns: Array) -> Array:  # type: ignore[override]
-        tuned = evaluate(self.base, columns)
+        base = self.base.member(columns)
+        tuned = evaluate(base, columns)
         seen = {**columns, self.response: tuned}
         for name, penalty in self.penalties.items():
             missing = [one for one in penalty.reads() if one not in seen]
@@ -113,7 +114,7 @@ class Penalised(AbstractWrapper):
                 cost += 2 * rho * roots[one] * roots[other]
         if self.target == "additive":
             return tuned + cost
-        floor = self.base.floor() if self.target == "reducible" else 0.0
+        floor = base.floor() if self.target == "reducible" else 0.0
         return floor + (tuned - floor) * jnp.exp(cost)
 
     def columns(self) -> tuple[str, ...]:
@@ -124,10 +125,8 @@ class Penalised(AbstractWrapper):
         return tuple(self.penalties)
 
     def optional(self) -> tuple[str, ...]:
-        return tuple(name for name in self.columns() if name not in self.base.columns())
-
-    def tuned(self) -> AbstractLaw:
-        return self.base
+        own = tuple(name for name in self.columns() if name not in self.base.columns())
+        return (*self.base.optional(), *own)
 
     def complete(self, columns: Mapping[str, Array]) -> dict[str, Array]:
         found = super().complete(columns)
@@ -167,9 +166,10 @@ class Penalised(AbstractWrapper):
     def decisions(self) -> Mapping[str, Decision]:
         """The base law's decisions at tuned hyperparameters; `tuned`: the loss at the optimum;
         `hyperparameters`: where the optimum is, for given sizes."""
-        given = tuple(name for name in self.columns() if name not in self.penalties)
+        free = (*self.penalties, *self.base.optional())
+        given = tuple(name for name in self.columns() if name not in free)
         own = _own_decisions(given, tuple(self.penalties))
-        return {name: _on_base(decision) for name, decision in self.base.decisions().items()} | own
+        return {name: through(decision, _base) for name, decision in self.base.decisions().items()} | own
 
     def check_design(self, runs: Mapping[str, np.ndarray]) -> list[Status]:
         notes = super().check_design(runs)
@@ -260,15 +260,8 @@ def _median_optimum(law: Any, draws: Mapping[str, Any], runs: Mapping[str, Array
     return jax.tree.map(lambda values: jnp.median(values, axis=1), found)
 
 
-@cache
-def _on_base(decision: Decision) -> Decision:
-    """A decision of the base law, for the law that wraps it: at tuned hyperparameters."""
-    objective, closed_form = decision.objective, decision.closed_form
-    return dataclasses.replace(
-        decision,
-        objective=None if objective is None else lambda law, plan: objective(law.base, plan),
-        closed_form=None if closed_form is None else lambda law, **given: closed_form(law.base, **given),
-    )
+def _base(law: Penalised, columns: Mapping[str, Any]) -> AbstractLaw:
+    return law.base
 
 
 @cache

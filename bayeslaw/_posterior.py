@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,11 +70,17 @@ class Posterior:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """The numbers that were fitted: one row per run, the law's columns and the response."""
+        """What was fitted: one row per run, the law's columns and the response."""
+        labels = self.prior.categories()
         return pd.DataFrame(
-            {name: array.to_numpy() for group in ("constant_data", "observed_data")
-             for name, array in self.tree[group].data_vars.items()}
+            {str(name): labelled(labels.get(str(name)), array.to_numpy())
+             for group in ("constant_data", "observed_data") for name, array in self.tree[group].data_vars.items()}
         )  # fmt: skip
+
+    def seen(self) -> dict[str, np.ndarray]:
+        """The columns of the runs that were fitted, as numbers; of a chained posterior those of both steps."""
+        groups = [node.to_dataset() for node in self.tree.subtree if node.name == "constant_data"]
+        return {str(name): array.to_numpy() for group in groups[::-1] for name, array in group.data_vars.items()}
 
     @cached_property
     def derived(self) -> xr.Dataset:
@@ -157,6 +163,27 @@ class Posterior:
         for group in groups or _GROUPS:
             tree[group] = xr.DataTree(make[group]())
         return Posterior(tree, self.joint)
+
+    def then(self, second: "Posterior") -> "Posterior":
+        """This posterior carried through a second: `loss.then(error)` is the posterior of the error of a planned model.
+
+        `second` is of a law that reads this one's response as a column (benchmark error from loss), fitted to runs for
+        which that was measured. Draws are paired, so the uncertainty of both steps is in what is predicted; `predict`
+        and `allocate` work on the result as on any posterior. Raises `InputError` when `second` does not read it.
+        """
+        from bayeslaw._chained import Chained, joined
+
+        joint = Joint(Chained(self.prior, second.prior, self.noise_prior), second.noise_prior)
+        tree = second.tree.copy()
+        draws = _draws_dataset(joined(self.draws, second.draws))
+        tree["posterior"] = xr.DataTree(draws)
+        kept = {name: slice(draws.sizes[name]) for name in ("chain", "draw")}
+        tree["sample_stats"] = xr.DataTree(tree["sample_stats"].to_dataset().isel(kept))
+        tree["first"] = self.tree.copy()
+        notes = [dataclasses.asdict(status) for status in self.status if status.serious]
+        notes += [note for one in (self, second) for note in json.loads(one.tree.attrs["notes"])]
+        tree.attrs["notes"] = json.dumps(notes)
+        return Posterior(tree, joint)
 
     def save(self, path: str | Path) -> None:
         """Write the fit to a netCDF file that `load` reads: draws, law, priors, noise, data, units, seed, versions.
@@ -290,6 +317,11 @@ def _per_run(response: str, values: Any, ids: Mapping[str, np.ndarray]) -> xr.Da
     """Values of shape (chain * draw, run) as a Dataset with the dims (chain, draw, run)."""
     array = np.asarray(values).reshape(*(len(one) for one in ids.values()), -1)
     return xr.Dataset({response: (("chain", "draw", "run"), array)}, coords=ids)
+
+
+def labelled(labels: Sequence[str] | None, values: np.ndarray) -> np.ndarray:
+    """Positions among labels as the labels themselves; anything else as it is."""
+    return values if labels is None else np.asarray(labels, dtype=object)[values.astype(int)]
 
 
 def flat(posterior: Posterior) -> dict[str, np.ndarray]:

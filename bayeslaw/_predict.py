@@ -1,6 +1,6 @@
 """`predict`: the law's mean and a new run, with intervals, at any scenario. `simulate`: made-up runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayeslaw._columns import COLUMNS
 from bayeslaw._errors import InputError, Status
-from bayeslaw._posterior import Posterior, check_prob, flat
+from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._tree import Joint, as_joint, float64
 
@@ -64,10 +64,11 @@ def predict(
     """
     frame = read_table(scenarios, columns)
     optional = posterior.prior.optional()
-    numbers, notes = number_columns(frame, posterior.joint.columns(), optional, what="scenario")
+    labels = posterior.prior.categories()
+    numbers, notes = number_columns(frame, posterior.joint.columns(), optional, labels=labels, what="scenario")
     arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
     mean, new, excess = _program(jax.random.key(seed), posterior.joint, flat(posterior), arrays)
-    coords = {name: column_variable(name, values) for name, values in numbers.items()}
+    coords = {name: column_variable(name, values, labels.get(name)) for name, values in numbers.items()}
     response = posterior.response
     found = {response: mean, response + NEW_RUN: new}
     if set(posterior.prior.hyperparameters()) & set(numbers):
@@ -81,7 +82,7 @@ def _program(key: Any, joint: Joint, values: Mapping[str, Any], columns: Mapping
     def one(key: Any, draw: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         filled = joint.fill(draw)
         mean = filled.mean(columns)
-        return mean, filled.observe(columns).sample(key), mean - filled.tuned(columns)
+        return mean, filled.draw(key, columns), mean - filled.tuned(columns)
 
     return jax.vmap(one)(jax.random.split(key, len(next(iter(values.values())))), values)
 
@@ -95,12 +96,14 @@ def simulate(law: Any, scenarios: Table, *, noise: Any = None, seed: int = 0) ->
     drawn value, `attrs["simulated"]` says that nothing here was measured.
     """
     joint = as_joint(law, noise)
-    numbers, _ = number_columns(read_table(scenarios), joint.columns(), joint.law.optional(), what="scenario")
+    labels, optional = joint.law.categories(), joint.law.optional()
+    numbers, _ = number_columns(read_table(scenarios), joint.columns(), optional, labels=labels, what="scenario")
     key_truth, key_noise = jax.random.split(jax.random.key(seed))
     truth = joint.sample_prior(key_truth)
     arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
-    response = joint.fill(truth).observe(arrays).sample(key_noise)
-    frame = pd.DataFrame({**numbers, joint.response: np.asarray(response)})
+    response = joint.fill(truth).draw(key_noise, arrays)
+    shown = {name: labelled(labels.get(name), values) for name, values in numbers.items()}
+    frame = pd.DataFrame({**shown, joint.response: np.asarray(response)})
     frame.attrs |= {
         "simulated": f"simulated from {type(joint.law).__name__} with {type(joint.noise).__name__} noise, seed {seed}",
         "truth": {name: np.asarray(value).tolist() for name, value in truth.items()},
@@ -108,10 +111,12 @@ def simulate(law: Any, scenarios: Table, *, noise: Any = None, seed: int = 0) ->
     return frame
 
 
-def column_variable(name: str, values: Any) -> xr.Variable:
-    """A column on the dimension `scenario`, with its unit."""
+def column_variable(name: str, values: Any, labels: Sequence[str] | None = None) -> xr.Variable:
+    """A column on the dimension `scenario`, with its unit, or its labels in place of their positions."""
     known = COLUMNS.get(name)
-    return xr.Variable("scenario", values, {"units": known.unit, "long_name": known.meaning} if known else {})
+    return xr.Variable(
+        "scenario", labelled(labels, values), {"units": known.unit, "long_name": known.meaning} if known else {}
+    )
 
 
 def response_dataset(posterior: Posterior, values: Mapping[str, Any], coords: Mapping[str, Any]) -> xr.Dataset:
@@ -136,15 +141,20 @@ def summarise(draws: xr.Dataset, prob: float) -> pd.DataFrame:
     labels = [str(name) for name in draws.coords if draws[name].dims == ("scenario",)]
     rows, index = [], []
     quantiles = {
-        str(name): np.quantile(array.to_numpy(), [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
+        str(name): np.nanquantile(array.to_numpy(), [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
         for name, array in draws.data_vars.items()
-        if array.dtype != bool
+        if array.dtype != bool and "names" not in array.attrs
     }
     for i in range(draws.sizes["scenario"]):
         for name, (lower, median, upper) in quantiles.items():
             attrs = draws[name].attrs
-            index.append((*(float(draws[label][i]) for label in labels), name))
+            index.append((*(draws[label].to_numpy()[i] for label in labels), name))
             rows.append((lower[i], median[i], upper[i], attrs.get("units", ""), attrs.get("covers", "optimum")))
+        for name, array in draws.data_vars.items():
+            for place, one in enumerate(array.attrs.get("names", ())):
+                share = float(np.mean(array.to_numpy()[..., i] == place))
+                index.append((*(draws[label].to_numpy()[i] for label in labels), f"{name}={one}"))
+                rows.append((np.nan, share, np.nan, "", "share of draws"))
     frame = pd.DataFrame(
         rows,
         columns=["lower", "median", "upper", "unit", "covers"],
@@ -162,11 +172,11 @@ def serious(posterior: Posterior) -> list[Status]:
 def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]:
     """A sentence for each column that goes well outside the range of the runs."""
     notes = []
-    for name, array in posterior.tree["constant_data"].data_vars.items():
-        known = COLUMNS.get(str(name))
-        if str(name) not in numbers or known is None or known.low < 0 or float(array.min()) <= 0:
+    for name, array in posterior.seen().items():
+        known = COLUMNS.get(name)
+        if name not in numbers or known is None or known.low < 0 or float(array.min()) <= 0:
             continue
-        values = numbers[str(name)]
+        values = numbers[name]
         above = np.log10(np.max(values) / float(array.max()))
         below = np.log10(float(array.min()) / np.min(values))
         for distance, end, word in ((above, array.max(), "above"), (below, array.min(), "below")):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw._columns import COLUMNS, DERIVED, nearest, parse_number, rename
+from bayeslaw._columns import COLUMNS, DERIVED, codes, label_of, nearest, parse_number, rename
 from bayeslaw._errors import InputError, Status
 
 Table = pd.DataFrame | Mapping[str, Any] | str | Path
@@ -59,13 +59,18 @@ def _read_file(path: Path) -> pd.DataFrame:
 
 
 def number_columns(
-    frame: pd.DataFrame, names: Sequence[str], optional: Sequence[str] = (), *, what: str = "run"
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    what: str = "run",
 ) -> tuple[dict[str, np.ndarray], list[Status]]:
     """The named columns as checked float64 arrays, and what a careful reader would remark on.
 
     A column that is not there but follows from others (`tokens = flops / (6 * params)`) is computed,
-    with a note; one that is `optional` may be missing. Raises `InputError` naming the rows when a column is missing or
-    holds impossible values.
+    with a note; one that is `optional` may be missing; one of `labels` is given as positions among them. Raises
+    `InputError` naming the rows when a column is missing or holds impossible values.
     """
     if len(frame) == 0:
         raise InputError(f"the table has no rows; at least one {what} is needed.")
@@ -73,7 +78,9 @@ def number_columns(
     found: dict[str, np.ndarray] = {}
     for name in names:
         needs, formula, words = DERIVED.get(name, ((), None, ""))
-        if name in frame.columns:
+        if name in frame.columns and labels and name in labels:
+            found[name] = _codes(frame, name, labels[name])
+        elif name in frame.columns:
             found[name] = _numbers(frame, name)
         elif formula is not None and all(need in frame.columns for need in needs):
             found[name] = np.asarray(formula(*(_numbers(frame, need) for need in needs)))
@@ -84,6 +91,16 @@ def number_columns(
             raise InputError(_missing(name, frame))
         notes += _remark(name, found[name], what)
     return found, notes
+
+
+def _codes(frame: pd.DataFrame, name: str, labels: Sequence[str]) -> np.ndarray:
+    raw = frame[name].tolist()
+    unknown = np.array([label_of(value) not in labels for value in raw])
+    if unknown.any():
+        raise InputError(
+            f"column {name!r} holds {_rows(frame, unknown, raw)}, where the law knows {', '.join(labels)}."
+        )
+    return codes(labels, raw)
 
 
 def _missing(name: str, frame: pd.DataFrame) -> str:

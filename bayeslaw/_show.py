@@ -20,7 +20,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     for name in ("lower", "median", "upper"):
         shown[name] = [format_number(v, q) for v, q in zip(frame[name], quantities, strict=True)]
     levels = [
-        [str(v) if name == "quantity" else format_number(v, str(name)) for v in frame.index.get_level_values(i)]
+        [v if isinstance(v, str) else format_number(v, str(name)) for v in frame.index.get_level_values(i)]
         for i, name in enumerate(frame.index.names)
     ]
     shown.index = pd.MultiIndex.from_arrays(levels, names=frame.index.names)

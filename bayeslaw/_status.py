@@ -72,11 +72,14 @@ def sampler_status(draws: xr.Dataset, stats: xr.Dataset) -> list[Status]:
 @float64
 def prior_status(joint: Joint, draws: Mapping[str, np.ndarray]) -> list[Status]:
     """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
-    before = prior_draws(jax.random.key(0), joint)[1]
+    values, before = prior_draws(jax.random.key(0), joint)
     after = _unconstrain(joint, draws)
     weak = []
-    for name in [one for one in before if one not in joint.law.deviations()]:
-        share = np.std(np.asarray(after[name]), axis=0) / np.std(np.asarray(before[name]), axis=0)
+    deviations = joint.law.deviations()
+    for name in [one for one in before if one not in deviations]:
+        # The size of deviations may well be zero, where its logarithm has no end.
+        prior, posterior = (values, draws) if name in deviations.values() else (before, after)
+        share = np.std(np.asarray(posterior[name]), axis=0) / np.std(np.asarray(prior[name]), axis=0)
         if np.any(share > _NARROWED):
             weak.append(f"{name} ({np.max(share):.0%} of the prior's sd)")
     if not weak:

@@ -50,6 +50,11 @@ def is_distribution(leaf: Any) -> bool:
     return isinstance(leaf, dist.Distribution)
 
 
+def leaves(tree: Any) -> list[tuple[str, Any]]:
+    """The leaves with their paths."""
+    return _leaves(tree)[0]
+
+
 def _leaves(tree: Any) -> tuple[list[tuple[str, Any]], Any]:
     flat, structure = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_distribution)
     return [(jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in flat], structure
@@ -57,13 +62,18 @@ def _leaves(tree: Any) -> tuple[list[tuple[str, Any]], Any]:
 
 def sites(tree: Any) -> dict[str, dist.Distribution]:
     """The distribution leaves by path: `alpha`, or `base.alpha` inside a wrapper."""
-    return {path: leaf for path, leaf in _leaves(tree)[0] if is_distribution(leaf)}
+    return {path: leaf for path, leaf in leaves(tree) if is_distribution(leaf)}
 
 
 def fill[T: eqx.Module](tree: T, values: Mapping[str, Any]) -> T:
     """The same tree with `values[path]` in place of each distribution leaf."""
+    return changed(tree, lambda path, leaf: values[path] if is_distribution(leaf) else leaf)
+
+
+def changed[T: eqx.Module](tree: T, change: Callable[[str, Any], Any]) -> T:
+    """The same tree with `change(path, leaf)` in place of each leaf."""
     flat, structure = _leaves(tree)
-    return jax.tree_util.tree_unflatten(structure, [values[p] if is_distribution(x) else x for p, x in flat])
+    return jax.tree_util.tree_unflatten(structure, [change(path, leaf) for path, leaf in flat])
 
 
 def under(values: Mapping[str, Any], part: str) -> dict[str, Any]:
@@ -102,15 +112,28 @@ class Joint(eqx.Module):
 
     def tuned(self, columns: Mapping[str, Any]) -> Array:
         """The same with all hyperparameters at their optimum."""
-        law = self.law.tuned()
-        return jax.vmap(lambda known: evaluate(law, law.complete(known)))(dict(columns))
+        hidden = self.law.hyperparameters()
+        return self.mean({name: values for name, values in columns.items() if name not in hidden})
 
     def observe(self, columns: Mapping[str, Any]) -> dist.Distribution:
         """The distribution of the response of each run: batch shape (runs,)."""
         known = {name: columns[name] for name in self.noise.columns()}
-        if "tuned" in arguments(type(self.noise).observe):
+        asked = arguments(type(self.noise).observe)
+        if "tuned" in asked:
             known["tuned"] = self.tuned(columns)
+        if "concentration" in asked:
+            known["concentration"] = jax.vmap(self._concentration)(dict(columns))
         return self.noise.observe(self.mean(columns), **known)
+
+    def _concentration(self, known: Mapping[str, Any]) -> Array:
+        full = self.law.complete(known)
+        law = self.law.member(full)
+        return law.concentration(**{name: full[name] for name in law.columns() if name in full})
+
+    def draw(self, key: Array, columns: Mapping[str, Any]) -> Array:
+        """The response of new runs, (runs,)."""
+        first, second = jax.random.split(key)
+        return jnp.asarray(self.observe(self.law.scatter(first, columns)).sample(second))
 
     def model(self, **columns: Any) -> None:
         """The NumPyro model: one site per distribution leaf, then the response, observed if given."""
@@ -130,23 +153,20 @@ class Joint(eqx.Module):
         return {name: biject_to(prior.support).inv(values[name]) for name, prior in self.sites().items()}
 
     def to_sampler(self, unconstrained: Mapping[str, Any]) -> dict[str, Any]:
-        """The coordinates in which the sampler moves: for the law's summands, in logarithms, that of their sum
-        instead of the first, and of the ratios to the first. The map has determinant one, so densities stay."""
-        first, *rest = self._summands() or ("",)
-        if not first:
-            return dict(unconstrained)
-        total = jax.nn.logsumexp(jnp.stack([unconstrained[name] for name in (first, *rest)]), axis=0)
-        ratios = {name: unconstrained[name] - unconstrained[first] for name in rest}
-        return {**unconstrained, first: total, **ratios}
+        """The coordinates in which the sampler moves: the logarithm of the sum of the law's summands and of their
+        ratios to the first in place of their own; deviations that runs determine at their full size."""
+        found = to_sums(unconstrained, self._summands())
+        return found | {one: found[one] * jnp.exp(power * found[size]) for one, size, power in self.law.centred()}
 
     def from_sampler(self, coordinates: Mapping[str, Any]) -> dict[str, Any]:
         """The inverse of `to_sampler`."""
-        first, *rest = self._summands() or ("",)
-        if not first:
-            return dict(coordinates)
-        shares = jnp.stack([jnp.zeros_like(coordinates[first]), *(coordinates[name] for name in rest)])
-        base = coordinates[first] - jax.nn.logsumexp(shares, axis=0)
-        return {**coordinates, first: base, **{name: base + coordinates[name] for name in rest}}
+        found = dict(coordinates)
+        found |= {one: found[one] * jnp.exp(-power * found[size]) for one, size, power in self.law.centred()}
+        return from_sums(found, self._summands())
+
+    def log_volume(self, coordinates: Mapping[str, Any]) -> Any:
+        """The log of the determinant of `from_sampler`: sums and ratios have none."""
+        return -sum(np.sum(power) * coordinates[size] for _, size, power in self.law.centred())
 
     def _summands(self) -> tuple[str, ...]:
         """The law's summands, if each of them is a scalar site that is only bound to be positive."""
@@ -162,6 +182,26 @@ class Joint(eqx.Module):
         found = self.sites()
         keys = jax.random.split(key, max(len(found), 1))
         return {name: prior.sample(k) for k, (name, prior) in zip(keys, found.items(), strict=False)}
+
+
+def to_sums(logs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """For the named logarithms that of the sum instead of the first, and of the ratios to the first instead of the
+    rest. The determinant is one."""
+    first, *rest = names or ("",)
+    if not first:
+        return dict(logs)
+    total = jax.nn.logsumexp(jnp.stack([logs[name] for name in names]), axis=0)
+    return {**logs, first: total, **{name: logs[name] - logs[first] for name in rest}}
+
+
+def from_sums(coordinates: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The inverse of `to_sums`."""
+    first, *rest = names or ("",)
+    if not first:
+        return dict(coordinates)
+    shares = jnp.stack([jnp.zeros_like(coordinates[first]), *(coordinates[name] for name in rest)])
+    base = coordinates[first] - jax.nn.logsumexp(shares, axis=0)
+    return {**coordinates, first: base, **{name: base + coordinates[name] for name in rest}}
 
 
 def evaluate(part: Any, row: Mapping[str, Any]) -> Any:

@@ -3,10 +3,52 @@
 if __name__ != "bayeslaw.models":
     raise ImportError(f"import this package as bayeslaw.models, not as {__name__!r}")
 
+from bayeslaw.models.autoregressive import Autoregressive, AutoregressiveCompute
+from bayeslaw.models.autoregressive_size import AutoregressiveSize
+from bayeslaw.models.broken import Broken
 from bayeslaw.models.chinchilla import Chinchilla
+from bayeslaw.models.data_constrained import DataConstrained
+from bayeslaw.models.downstream import Downstream
+from bayeslaw.models.emergence import Emergence
+from bayeslaw.models.ensemble import Ensemble
+from bayeslaw.models.farseer import Farseer
+from bayeslaw.models.inference_aware import InferenceAware
+from bayeslaw.models.infinite_compute import InfiniteCompute
+from bayeslaw.models.kaplan import Kaplan
+from bayeslaw.models.kaplan_steps import KaplanSteps
+from bayeslaw.models.minicpm import MiniCPM
 from bayeslaw.models.mist import MIST
+from bayeslaw.models.observational import Observational
+from bayeslaw.models.overtraining import Overtraining
+from bayeslaw.models.sparse_pretraining import SparsePretraining
+from bayeslaw.models.train_to_test import TrainToTest, TrainToTestCoverage
+from bayeslaw.models.inference_wu import InferenceSize, InferenceError
 
-LAWS = (Chinchilla, MIST)
+LAWS = (
+    Chinchilla,
+    MIST,
+    Downstream,
+    Overtraining,
+    DataConstrained,
+    InferenceAware,
+    Farseer,
+    SparsePretraining,
+    Broken,
+    Kaplan,
+    KaplanSteps,
+    MiniCPM,
+    Autoregressive,
+    AutoregressiveCompute,
+    AutoregressiveSize,
+    Observational,
+    Emergence,
+    InfiniteCompute,
+    Ensemble,
+    TrainToTest,
+    TrainToTestCoverage,
+    InferenceSize,
+    InferenceError,
+)
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 
 __all__ = ["LAWS", *(law.__name__ for law in LAWS)]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import exp, log
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpyro.distributions as dist
@@ -30,6 +30,8 @@ class Chinchilla(AbstractLaw):
     parameter and one token, where A and alpha (B and beta) are correlated beyond 0.99.
     Prior, 90 %: E 1.04 to 2.78, a 0.07 to 1.8, b 0.08 to 2.1, alpha and beta 0.17 to 0.64.
     """
+
+    falls: ClassVar = ("params", "tokens")
 
     E: Scalar
     a: Scalar

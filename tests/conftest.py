@@ -18,8 +18,12 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 # What each data set needs in the cache; `../shared/data` beside the checkout has the same layout.
 FILES = {
     "chinchilla_epoch": ["chinchilla_epoch/svg_extracted_data.csv"],
+    "double_descent": ["double_descent/nakkiran_double_descent.csv", "double_descent/nanogpt_n_embd.csv"],
+    "farseer": ["farseer/1222_full.csv"],
     "gemstones": ["gemstones/hot_100b_plus.csv"],
+    "learning_curves": ["revisiting_benchmark/benchmark.lang.csv", "revisiting_benchmark/benchmark.vision.csv"],
     "misfitting": ["misfitting/scaling_results.csv", "misfitting/scaling_results_last_ckpt_only.csv"],
+    "monkeys": ["monkeys_pass_at_k/gsm8k_counts.csv", "monkeys_pass_at_k/math_counts.csv"],
     "porian": ["porian/runs_isoflop.csv"],
     "steplaw_dense": ["steplaw/dense_lr_bs_loss.csv"],
     "steplaw_moe": ["steplaw/moe_lr_bs_loss.csv"],
@@ -42,7 +46,7 @@ def fetched(cache: Path) -> Callable[..., pd.DataFrame]:
     """`fetched("steplaw_dense")`: that data set from the cache, read once a session; skips when it is not at hand."""
 
     @functools.cache
-    def fetched(name: str, **options: bool) -> pd.DataFrame:
+    def fetched(name: str, **options: bool | str) -> pd.DataFrame:
         missing = [file for file in FILES[name] if not (cache / file).is_file()]
         if missing:
             pytest.skip(f"{missing[0]} is not at hand (no ../shared/data) and tests do not use the network")

@@ -10,6 +10,9 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw import datasets
+from bayeslaw.datasets import _gemstones, _porian
+from bayeslaw.datasets._pickles import read_pickled
+from bayeslaw.datasets._store import Remote
 
 
 def test_shipped_runs() -> None:
@@ -164,7 +167,7 @@ def test_gemstones_from_what_is_published(tmp_path: Path, monkeypatch: pytest.Mo
         '"step":954,"num_nodes":8,"seconds_per_step":0.5,"final_loss":4.0}\n'
     )
     asked = []
-    monkeypatch.setattr(datasets, "_fetch", lambda name: asked.append(name) or lines)
+    monkeypatch.setattr(_gemstones, "fetch", lambda remote: asked.append(remote.place) or lines)
     monkeypatch.setenv("BAYESLAW_DATA", str(tmp_path))
     points = bl.fetch_gemstones()
     assert asked == ["gemstones/wandb_df_for_fitting_hot_100b+_477.jsonl"]
@@ -198,12 +201,12 @@ def _settings(hparams: str) -> pd.DataFrame:
 def test_porian_from_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the converted table, four pickles are downloaded, read and laid out, one row per model and budget."""
 
-    def fetch(name: str) -> Path:
-        path = tmp_path / Path(name).name
+    def fetch(remote: Remote) -> Path:
+        path = tmp_path / Path(remote.place).name
         _settings(hparams=path.name).to_pickle(path)  # compressed as the name says
         return path
 
-    monkeypatch.setattr(datasets, "_fetch", fetch)
+    monkeypatch.setattr(_porian, "fetch", fetch)
     monkeypatch.setenv("BAYESLAW_DATA", str(tmp_path))
     points = bl.fetch_porian()
     sources = ["summary_df", "summary_df_owt2", "summary_df_att", "summary_df_kaplan_tuned_hparams"]
@@ -230,7 +233,7 @@ def test_tables_pickled_before_numpy_2_are_read(protocol: int, tmp_path: Path) -
         text = lzma.decompress(path.read_bytes())
         assert b"numpy._core" in text
         path.write_bytes(lzma.compress(text.replace(b"numpy._core", b"numpy.core")))
-    assert len(datasets._flatten_porian(datasets._read_tables(path), "old")) == 4
+    assert len(_porian._flatten(read_pickled(path), "old")) == 4
 
 
 @pytest.mark.parametrize(
@@ -253,7 +256,7 @@ def test_a_pickle_that_asks_for_more_than_a_table_is_refused(module: str, name: 
     path = tmp_path / "bad.pickle.xz"
     path.write_bytes(lzma.compress(b"\x80\x04" + call))
     with pytest.raises(bl.InputError, match=rf"bad\.pickle\.xz asks for {module}\.{name}, which a table does not need"):
-        datasets._read_tables(path)
+        read_pickled(path)
     assert not mark.exists()
 
 

@@ -17,7 +17,7 @@ from bayeslaw._decision import Choices, Decision, LogRange, Range
 from bayeslaw._errors import InputError
 from bayeslaw._posterior import Posterior, check_prob
 from bayeslaw._predict import need_posterior, predict
-from bayeslaw._tree import float64
+from bayeslaw._tree import arguments, float64
 from bayeslaw.plots._style import BLUE, EDGE, EDGE_SHARE, GREY, amount, label, log_axis, new_axes, percent
 
 _WINDOW = 30.0  # curves end at this factor either side of the optimum
@@ -58,6 +58,8 @@ def plot_isoflop(
         raise InputError(f"points is the number of values along each curve, at least 2; got {points!r}.")
     decision = default_decision(posterior.prior) if decision is None else decision
     name, space, fixed = _one_variable(decision)
+    if "law" in arguments(decision.derive):
+        raise InputError("plot_isoflop draws one curve for all draws; here what is chosen for them differs by draw.")
     if name not in decision.report:  # allocate() gives what is reported
         decision = dataclasses.replace(decision, report=(name, *decision.report))
     response = posterior.response
@@ -65,7 +67,8 @@ def plot_isoflop(
     allocation = allocate(posterior, decision, **given)
     optimum, edge = allocation.draws, allocation.edge_share.to_numpy() > EDGE_SHARE
     count = optimum.sizes["scenario"]
-    scenarios = [{one: float(optimum[one][i]) for one in decision.given} for i in range(count)]
+    known = [str(one) for one in optimum.coords if optimum[one].dims == ("scenario",)]
+    scenarios = [{one: optimum[one].to_numpy()[i] for one in known} for i in range(count)]
     best = np.quantile(optimum[name].to_numpy(), tails, axis=(0, 1))
     plans = [_plans(decision, name, _grid(space, best[1, i], points), scenarios[i], fixed) for i in range(count)]
     columns = {
@@ -81,7 +84,7 @@ def plot_isoflop(
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.8, count)) if count > 1 else [BLUE]
     for i, (scenario, colour) in enumerate(zip(scenarios, colours, strict=True)):
         x, (lower, median, upper) = plans[i][name], drawn[:, ends[i] : ends[i + 1]]
-        text = ", ".join(amount(value, one) for one, value in scenario.items())
+        text = ", ".join(value if isinstance(value, str) else amount(value, one) for one, value in scenario.items())
         ax.fill_between(x, lower, upper, color=colour, alpha=0.25, linewidth=0)
         ax.plot(x, median, color=colour, linewidth=1.2, label=text)
         if across is not None and near[i].any():
@@ -119,7 +122,7 @@ def _one_variable(decision: Decision) -> tuple[str, Range, dict[str, float]]:
             "Fix the others with decision.within(name=Choices((value,))) so that one Range or LogRange is left."
         )
     name, space = next(iter(ranges.items()))
-    return name, space, {one: menu.values[0] for one, menu in menus.items()}
+    return name, space, {one: float(menu.values[0]) for one, menu in menus.items()}
 
 
 def _grid(space: Range, optimum: float, points: int) -> np.ndarray:
@@ -134,10 +137,12 @@ def _plans(
     decision: Decision, name: str, x: np.ndarray, given: Mapping[str, float], fixed: Mapping[str, float]
 ) -> dict[str, np.ndarray]:
     """The columns of the plan at each `x`, without those that cannot be (fewer than one token)."""
-    columns = decision.columns({name: x, **fixed}, given)
-    plan = {one: np.broadcast_to(np.asarray(v, dtype=float), x.shape) for one, v in columns.items()}
+    columns = decision.columns(None, {name: x, **fixed}, given)
+    plan = {
+        one: np.broadcast_to(v if isinstance(v, str) else np.asarray(v, float), x.shape) for one, v in columns.items()
+    }
     possible = np.ones(len(x), dtype=bool)
-    for one in plan.keys() & COLUMNS.keys():
+    for one in (plan.keys() & COLUMNS.keys()) - {one for one, v in columns.items() if isinstance(v, str)}:
         possible &= COLUMNS[one].allows(plan[one])
     return {one: v[possible] for one, v in plan.items()}
 

@@ -1,0 +1,74 @@
+"""Public data, by verb: `load_*` ships with the package, `fetch_*` downloads once, `make_*` simulates.
+
+Every data set has a card (`card("chinchilla")`): what a row is, units, source, licence, known defects.
+Downloads go to the user's cache folder, or to the folder named by the environment variable `BAYESLAW_DATA`,
+are checked against a SHA-256 and used from there afterwards, without network. Suspicious rows are
+flagged in a column (`outlier`, `diverged`, `doubtful`, `duplicate`, `missing`), never dropped.
+"""
+
+from importlib.resources import files
+
+from bayeslaw._errors import InputError
+from bayeslaw.datasets._chinchilla import fetch_chinchilla_epoch, load_chinchilla, make_chinchilla
+from bayeslaw.datasets._curves import fetch_double_descent, fetch_learning_curves
+from bayeslaw.datasets._data_constrained import load_data_constrained
+from bayeslaw.datasets._farseer import fetch_farseer
+from bayeslaw.datasets._gemstones import fetch_gemstones
+from bayeslaw.datasets._inference_aware import load_inference_aware
+from bayeslaw.datasets._misfitting import fetch_misfitting
+from bayeslaw.datasets._monkeys import fetch_monkeys
+from bayeslaw.datasets._observational import load_observational
+from bayeslaw.datasets._overtraining import load_overtraining
+from bayeslaw.datasets._porian import fetch_porian
+from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
+
+__all__ = [
+    "DATASETS",
+    "card",
+    "fetch_chinchilla_epoch",
+    "fetch_double_descent",
+    "fetch_farseer",
+    "fetch_gemstones",
+    "fetch_learning_curves",
+    "fetch_misfitting",
+    "fetch_monkeys",
+    "fetch_porian",
+    "fetch_steplaw_dense",
+    "fetch_steplaw_moe",
+    "load_chinchilla",
+    "load_data_constrained",
+    "load_inference_aware",
+    "load_observational",
+    "load_overtraining",
+    "load_steplaw_heldout",
+    "make_chinchilla",
+]
+
+DATASETS = {
+    "chinchilla": "load_chinchilla",
+    "chinchilla_epoch": "fetch_chinchilla_epoch",
+    "chinchilla_simulated": "make_chinchilla",
+    "data_constrained": "load_data_constrained",
+    "double_descent": "fetch_double_descent",
+    "farseer": "fetch_farseer",
+    "gemstones": "fetch_gemstones",
+    "inference_aware": "load_inference_aware",
+    "learning_curves": "fetch_learning_curves",
+    "misfitting": "fetch_misfitting",
+    "monkeys": "fetch_monkeys",
+    "observational": "load_observational",
+    "overtraining": "load_overtraining",
+    "porian": "fetch_porian",
+    "steplaw_dense": "fetch_steplaw_dense",
+    "steplaw_heldout": "load_steplaw_heldout",
+    "steplaw_moe": "fetch_steplaw_moe",
+}
+"""Data set by name, and the function that gives it."""
+
+
+def card(name: str) -> str:
+    """The card of a data set, as Markdown. Raises `InputError` for an unknown name."""
+    path = files("bayeslaw") / "_data" / f"{name}.md"
+    if name not in DATASETS or not path.is_file():
+        raise InputError(f"there is no data set {name!r}; there are {', '.join(DATASETS)}.")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,81 @@
+"""Noise of counted shares."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from scipy import stats
+
+import bayeslaw as bl
+from bayeslaw._tree import float64
+
+
+class Solved(bl.AbstractLaw):
+    """A share of right answers that grows with size, for these tests."""
+
+    response = "accuracy"
+    level: bl.Scalar
+    alike: bl.Scalar
+
+    def mean(self, params: jax.Array) -> jax.Array:  # type: ignore[override]
+        return jax.nn.sigmoid(self.level + jnp.log(params / 1e9))
+
+    def concentration(self, params: jax.Array) -> jax.Array:  # type: ignore[override]
+        return jnp.asarray(self.alike)
+
+    @classmethod
+    def prior(cls) -> "Solved":
+        return cls(level=dist.Normal(0.0, 1.5), alike=dist.LogNormal(1.0, 1.0))
+
+
+@float64
+def test_densities_are_those_of_the_counts() -> None:
+    """Against scipy's binomial and beta-binomial."""
+    mean, trials, counts = jnp.array([0.2, 0.7]), jnp.array([10.0, 4000.0]), np.array([3, 2900])
+    found = bl.Binomial().observe(mean, trials).log_prob(counts / trials)
+    np.testing.assert_allclose(found, stats.binom.logpmf(counts, np.asarray(trials, int), np.asarray(mean)), rtol=1e-9)
+    found = bl.BetaBinomial().observe(mean, jnp.full(2, 3.0), trials).log_prob(counts / trials)
+    wanted = stats.betabinom.logpmf(
+        counts, np.asarray(trials, int), 3.0 * np.asarray(mean), 3.0 * (1 - np.asarray(mean))
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)  # of logarithms of Beta functions, which differ in their last digits
+
+
+def test_a_known_world_is_recovered_from_counts() -> None:
+    """Tables hold successes and trials; 99 % intervals of two parameters, 200 problems."""
+    truth = Solved(level=-1.0, alike=2.0)  # type: ignore[arg-type]
+    params = np.repeat([1e8, 1e9, 1e10, 1e11], 50)
+    made = bl.simulate(truth, {"params": params, "trials": 100.0}, noise=bl.BetaBinomial, seed=3)
+    table = made.assign(successes=made.accuracy * made.trials).drop(columns="accuracy")
+    posterior = bl.fit(Solved, table, noise=bl.BetaBinomial, seed=1, draws=500)
+    assert posterior.ok
+    assert any("it was computed as successes / trials" in str(one) for one in posterior.status)
+    found = posterior.summary(prob=0.99)
+    for name, value in (("level", -1.0), ("alike", 2.0)):
+        assert found.lower[name] < value < found.upper[name]
+    new = bl.predict(posterior, {"params": 1e9, "trials": 10}).draws["accuracy_new_run"].to_numpy()
+    np.testing.assert_allclose(np.round(new * 10) / 10, new)  # counts of ten
+
+
+def test_a_law_without_a_concentration_says_what_to_do() -> None:
+    class Plain(bl.AbstractLaw):
+        response = "accuracy"
+        level: bl.Scalar
+
+        def mean(self, params: jax.Array) -> jax.Array:  # type: ignore[override]
+            return jax.nn.sigmoid(self.level + 0 * params)
+
+        @classmethod
+        def prior(cls) -> "Plain":
+            return cls(level=dist.Normal(0.0, 1.0))
+
+    table = {"params": [1e9] * 4, "trials": [10] * 4, "accuracy": [0.1, 0.2, 0.1, 0.3]}
+    with pytest.raises(bl.InputError, match="Plain does not say how problems differ: use the noise Binomial"):
+        bl.fit(Plain, table, noise=bl.BetaBinomial)
+
+
+@float64
+def test_additive_t_is_a_t_on_the_response() -> None:
+    found = bl.AdditiveT(df=3.0, scale=0.1).observe(jnp.array([-0.2])).log_prob(jnp.array([0.1]))
+    np.testing.assert_allclose(found, stats.t.logpdf(0.1, 3.0, -0.2, 0.1))
