@@ -73,7 +73,7 @@ COLUMNS: Mapping[str, Column] = {
         _count("unique_tokens", "tokens", "distinct tokens available", "U", usual=(1e4, 1e19), advice=_BILLIONS),
         Column("epochs", "", "tokens / unique_tokens: passes over the data", ("passes",), low=0.0, open=True,
                usual=(1e-3, 1e5)),
-        Column("effective_tokens", "tokens", "text that another recipe would need for the same loss", ("D_eff",), low=0.0),
+        Column("effective_tokens", "tokens", "tokens that another recipe would need", ("D_eff",), low=0.0),
         Column("data_efficiency", "", "effective_tokens / unique_tokens", low=0.0),
         Column("data_value", "nats/token", "fall of the loss per unit of ln unique_tokens, at the same plan", low=0.0),
         Column("overfitting", "fraction", "loss above that with endless data, as a share of it", low=0.0, open=True),

@@ -89,6 +89,12 @@ class Discrepant(AbstractWrapper):
         floor = base.floor()
         return floor + (evaluate(base, columns) - floor) * jnp.exp(bent + self.spread * offset)
 
+    def tuned(self, columns: Mapping[str, Array]) -> dict[str, Array]:
+        """With the optimum of hyperparameters that tell cells apart."""
+        hidden = self.hyperparameters()
+        full = self.complete({name: value for name, value in columns.items() if name not in hidden})
+        return {name: value for name, value in full.items() if name not in hidden or name in self.cells}
+
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.base.columns(), *self.cells)))
 

@@ -115,6 +115,12 @@ class AbstractLaw(eqx.Module):
         found = {name: derive(name, columns) for name in self.columns()}
         return {**columns, **{name: value for name, value in found.items() if value is not None}}
 
+    def tuned(self, columns: Mapping[str, Array]) -> dict[str, Array]:
+        """What `mean` needs of one run for the response at tuned hyperparameters: all columns but these."""
+        hidden = self.hyperparameters()
+        full = self.complete({name: value for name, value in columns.items() if name not in hidden})
+        return {name: value for name, value in full.items() if name not in hidden}
+
     def check_design(self, runs: Mapping[str, np.ndarray]) -> list[Status]:
         """What to remark on the columns of the runs, before any sampling."""
         return []
@@ -148,6 +154,12 @@ class AbstractWrapper(AbstractLaw):
     """A law made of a law: everything it does not change is that of `base`."""
 
     base: AbstractLaw
+
+    def __getattr__(self, name: str) -> Any:
+        """What it does not have itself: a decision of the base law may read that law's parameters."""
+        if name == "base" or name.startswith(("__", "_repr")):
+            raise AttributeError(name)
+        return getattr(self.base, name)
 
     @property
     def response(self) -> str:  # type: ignore[override]

@@ -19,13 +19,15 @@ def diagnostics_of(draws: xr.Dataset) -> dict[str, xr.Dataset]:
     """Bulk and tail ESS and R-hat of every variable, by ArviZ; NaN where they cannot be computed."""
     import arviz_stats  # noqa: F401  (registers the .azstats accessor)
 
-    if draws.sizes["draw"] < 4:
-        nothing = draws.mean(("chain", "draw")) * np.nan
+    nothing = draws.mean(("chain", "draw")) * np.nan
+    # What follows from fixed parameters alone does not vary and has no diagnostics.
+    varies = [name for name, array in draws.data_vars.items() if not (array == array.isel(chain=0, draw=0)).all()]
+    if draws.sizes["draw"] < 4 or not varies:
         return dict.fromkeys(("ess_bulk", "ess_tail", "r_hat"), nothing)
-    stats = draws.azstats
+    stats = draws[varies].azstats
     found = {"ess_bulk": stats.ess(method="bulk"), "ess_tail": stats.ess(method="tail")}
-    rhat = stats.rhat() if draws.sizes["chain"] > 1 else found["ess_bulk"] * np.nan
-    return found | {"r_hat": rhat}
+    found["r_hat"] = stats.rhat() if draws.sizes["chain"] > 1 else found["ess_bulk"] * np.nan
+    return {kind: nothing.assign(values.data_vars) for kind, values in found.items()}
 
 
 def sampler_status(draws: xr.Dataset, stats: xr.Dataset) -> list[Status]:

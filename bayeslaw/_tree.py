@@ -112,8 +112,7 @@ class Joint(eqx.Module):
 
     def tuned(self, columns: Mapping[str, Any]) -> Array:
         """The same with all hyperparameters at their optimum."""
-        hidden = self.law.hyperparameters()
-        return self.mean({name: values for name, values in columns.items() if name not in hidden})
+        return jax.vmap(lambda known: evaluate(self.law, self.law.tuned(known)))(dict(columns))
 
     def observe(self, columns: Mapping[str, Any]) -> dist.Distribution:
         """The distribution of the response of each run: batch shape (runs,)."""

@@ -91,7 +91,7 @@ LAWS = {"Chinchilla": ChinchillaBits, "outer power": OuterPower, "Farseer": Fars
 @cache
 def runs() -> pd.DataFrame:
     """The 400 distinct runs."""
-    found = bl.fetch_farseer().rename(columns={"loss": RESPONSE})
+    found = bl.fetch_farseer()
     return found[~found.duplicate].reset_index(drop=True)
 
 

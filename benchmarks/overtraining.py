@@ -2,6 +2,7 @@
 
     python benchmarks/overtraining.py twostep     # loss and benchmark error of the 1.4 B and 6.9 B models of the paper
     python benchmarks/overtraining.py pooled      # partial pooling of the corpora against separate fits and one for all
+    python benchmarks/overtraining.py subsets     # the same from ten random sets of six small runs a corpus
     python benchmarks/overtraining.py figure      # docs/overtraining.png
 
 Each prints tables in Markdown; docs/overtraining.md has them. The runs are those of Gadre et al. 2024
@@ -217,6 +218,23 @@ def pooled(seed: int) -> None:
         print(f"**{split}**\n\n{markdown(summarised(part))}\n", flush=True)
 
 
+def subsets(seed: int) -> None:
+    """Six random small runs a corpus, ten times: the nine large runs, by the over-training law."""
+    everything, rows = runs(), []
+    held, chosen = everything[everything.params > BIG], small(everything)
+    for draw in range(10):
+        train = chosen.groupby("corpus", sort=False).sample(6, random_state=seed + draw)
+        for mode in ("separate", "pooled"):
+            start = time.time()
+            posteriors = MODES[mode](Overtraining, train, list(CORPORA), seed)
+            for corpus, part in held.groupby("corpus", sort=False):
+                found = scored(posteriors[str(corpus)], part)
+                rows += [{"law": "Overtraining", "corpora": mode, **one} for one in found]
+            marks = {id(one): health(one) for one in posteriors.values()}
+            report(f"draw {draw}, {mode}: {'; '.join(marks.values())}", start)
+    print(markdown(summarised(pd.DataFrame(rows))))
+
+
 def summarised(frame: pd.DataFrame) -> pd.DataFrame:
     groups = frame.assign(abs_error=frame.error.abs()).groupby(["law", "corpora"], sort=False)
     found = []
@@ -281,7 +299,7 @@ def figure(seed: int) -> None:
 
 
 if __name__ == "__main__":
-    parts: Mapping[str, Any] = {one.__name__: one for one in (twostep, pooled, figure)}
+    parts: Mapping[str, Any] = {one.__name__: one for one in (twostep, pooled, subsets, figure)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=parts)
     parser.add_argument("--seed", type=int, default=0)

@@ -13,6 +13,7 @@ from bayeslaw.models.emergence import Emergence
 from bayeslaw.models.ensemble import Ensemble
 from bayeslaw.models.farseer import Farseer
 from bayeslaw.models.inference_aware import InferenceAware
+from bayeslaw.models.inference_wu import InferenceError, InferenceSize
 from bayeslaw.models.infinite_compute import InfiniteCompute
 from bayeslaw.models.kaplan import Kaplan
 from bayeslaw.models.kaplan_steps import KaplanSteps
@@ -22,7 +23,6 @@ from bayeslaw.models.observational import Observational
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest, TrainToTestCoverage
-from bayeslaw.models.inference_wu import InferenceSize, InferenceError
 
 LAWS = (
     Chinchilla,

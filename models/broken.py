@@ -36,7 +36,7 @@ class Broken(AbstractLaw):
     Caballero et al. 2022 (arXiv 2210.14891): a power law above a limit whose slope changes at each break. Any scale
     (data, size, compute, steps), any positive response of which less is better: `Broken.prior(x="flops", breaks=2)`.
 
-    - `x`, `response`: the columns. `reference`: a point of x, best before the first break.
+    - `x`, `response`: the columns. `reference`: a point of x, best in the middle of the runs, where they say most.
     - `a`: the limit, in units of the response; with c0 and all changes positive nothing goes below it.
     - `b`: what the response at the reference is above the limit; b reference^c0 in the paper, before any break.
     - `c0`: first slope; 0.05 means ten times x removes 11 % of what is above the limit. Negative: it rises at first.
@@ -51,8 +51,8 @@ class Broken(AbstractLaw):
     no prior: the interval there is that of a law with this many breaks.
     """
 
-    x: str = eqx.field(static=True)
     response: str = eqx.field(static=True)  # type: ignore[misc]
+    x: str = eqx.field(static=True)
     reference: float = eqx.field(static=True)
     a: Scalar
     b: Scalar
@@ -137,7 +137,8 @@ def _smallest(x: str, reference: float, plain: bool) -> Decision:
     """One for each column: a search is compiled for the decision it was given."""
 
     def objective(law: Any, plan: Mapping[str, Any]) -> Any:
-        return jnp.where(evaluate(law, plan) <= plan["target"], jnp.log(plan[x]), jnp.inf)
+        reached = evaluate(law, plan) <= plan["target"] * (1 + 1e-9)  # a formula's x is there but for rounding
+        return jnp.where(reached, jnp.log(plan[x]), jnp.inf)
 
     return Decision(
         question=f"What is the smallest {x} at which the response falls to a target?",

@@ -112,7 +112,7 @@ def choose_models(values: np.ndarray, target: np.ndarray, n: int) -> tuple[list[
     `values`, (draws, models): what each would score, its scatter included; `target`, (draws,): what is to be predicted,
     in the same draws, before any of it is measured (for a new task, those of `Pooled(Emergence, ..., by="task")`).
     Assumes that the target is predicted linearly from the measured scores, which is exact where all are jointly normal,
-    and that each evaluation costs the same. Greedy, then exchanges of one model while that helps: no single exchange is better.
+    and that each evaluation costs the same. Greedy, then exchanges of one model until none is better.
     """
     draws, models = values.shape
     if not 0 < n <= min(models, draws - 2):

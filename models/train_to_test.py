@@ -76,29 +76,30 @@ class TrainToTestCoverage(AbstractLaw):
     """accuracy = 1 - B(x, y + samples) / B(x, y), x = mu nu, y = (1 - mu) nu, of a question's chance p ~ Beta(x, y)
 
     Roberts et al. 2026 (arXiv 2604.01411), approach 2, second-hand; fitted, as only we do, to answers counted per
-    question. logit mu = t0 - L, ln nu = t3 + t4 L, L = a (params / 1e9)^-alpha + b (tokens / 1e10)^-beta. accuracy is
-    the share of questions that one of `samples` answers gets right (pass@k). A row of the data is one question and one
-    checkpoint, its answers counted in `trials`, with samples = 1: the accuracy of a single answer.
+    question. logit mu = level - L, ln nu = alike + t4 L, where L is what is lost beside the reference run (1 B
+    parameters, 10 B tokens): a ((params / 1e9)^-alpha - 1) + b ((tokens / 1e10)^-beta - 1). accuracy is the share of
+    questions that one of `samples` answers gets right (pass@k). A row is one question and one checkpoint, its answers
+    counted in `trials`, with samples = 1.
 
-    - `t0`: logit of the best chance that a single answer is right, with any size and data.
-    - `a`, `alpha`: what a 1 B model loses to its size, in logits, and how fast that shrinks.
-    - `b`, `beta`: the same for 10 B tokens of training.
-    - `t3`, `t4`: how alike questions are. A small nu: some are nearly always and most nearly never answered. x is the
-      exponent with which failures fall in the number of samples.
+    - `level`: logit of the chance that a single answer of the reference run is right.
+    - `a`, `alpha`: what the reference run loses to its size, in logits, and how fast that shrinks.
+    - `b`, `beta`: the same for its training tokens.
+    - `alike`, `t4`: ln nu of the reference run, how alike questions are, and how it rises with L. A small nu: a few
+      are always answered and most never. x is the exponent with which failures fall in the number of samples.
 
-    Departure from the paper: no constant in L, since t0 and t3 take it up. Prior, 90 %: best chance 0.004 to 0.37, a
-    and b 0.1 to 2.6, alpha and beta 0.19 to 1.3, nu at L = 0 from 1.7 to 240, t4 -0.3 to 1.3. Checkpoints of one run,
-    and the same question under several checkpoints, count as independent: intervals are too narrow.
+    Departure from the paper: no constant in the loss, and centred; its t0 and t3 are derived. Prior, 90 %: chance 0.002
+    to 0.18, a and b 0.1 to 2.6, alpha and beta 0.19 to 1.3, nu 2.8 to 390, t4 -0.3 to 1.3. Checkpoints of one run, and
+    one question under several checkpoints, count as independent: intervals are too narrow.
     """
 
     response = "accuracy"
 
-    t0: Scalar
+    level: Scalar
     a: Scalar
     alpha: Scalar
     b: Scalar
     beta: Scalar
-    t3: Scalar
+    alike: Scalar
     t4: Scalar
 
     def mean(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
@@ -111,8 +112,12 @@ class TrainToTestCoverage(AbstractLaw):
         return self._beta(params, tokens)[1]
 
     def _beta(self, params: Array, tokens: Array) -> tuple[Array, Array]:
-        lost = _reducible(self, params, tokens)
-        return jax.nn.sigmoid(self.t0 - lost), jnp.exp(self.t3 + self.t4 * lost)
+        lost = _reducible(self, params, tokens) - self.a - self.b
+        return jax.nn.sigmoid(self.level - lost), jnp.exp(self.alike + self.t4 * lost)
+
+    def derived(self) -> Mapping[str, Scalar]:
+        """The paper's constants: the logit of the best chance, and ln nu there."""
+        return {"t0": self.level + self.a + self.b, "t3": self.alike - self.t4 * (self.a + self.b)}
 
     def noise(self) -> AbstractNoise:
         return BetaBinomial.prior()
@@ -126,12 +131,12 @@ class TrainToTestCoverage(AbstractLaw):
     @classmethod
     def prior(cls) -> "TrainToTestCoverage":
         return cls(
-            t0=dist.Normal(-3.0, 1.5),
+            level=dist.Normal(-4.0, 1.5),
             a=dist.LogNormal(log(0.5), 1.0),
             alpha=dist.LogNormal(log(0.5), 0.6),
             b=dist.LogNormal(log(0.5), 1.0),
             beta=dist.LogNormal(log(0.5), 0.6),
-            t3=dist.Normal(3.0, 1.5),
+            alike=dist.Normal(3.5, 1.5),
             t4=dist.Normal(0.5, 0.5),
         )
 

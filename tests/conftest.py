@@ -2,9 +2,10 @@
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import pandas as pd
 import pytest
 
@@ -28,6 +29,16 @@ FILES = {
     "steplaw_dense": ["steplaw/dense_lr_bs_loss.csv"],
     "steplaw_moe": ["steplaw/moe_lr_bs_loss.csv"],
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs() -> Iterator[None]:
+    """Drop compiled programs before they use up the memory maps a process may have (65,530 on Linux by default): the
+    compiler does not survive that."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.is_file() and len(maps.read_bytes().splitlines()) > 20_000:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

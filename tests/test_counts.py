@@ -39,7 +39,9 @@ def test_densities_are_those_of_the_counts() -> None:
     wanted = stats.betabinom.logpmf(
         counts, np.asarray(trials, int), 3.0 * np.asarray(mean), 3.0 * (1 - np.asarray(mean))
     )
-    np.testing.assert_allclose(found, wanted, rtol=1e-6)  # of logarithms of Beta functions, which differ in their last digits
+    np.testing.assert_allclose(
+        found, wanted, rtol=1e-6
+    )  # of logarithms of Beta functions, which differ in their last digits
 
 
 def test_a_known_world_is_recovered_from_counts() -> None:

@@ -221,8 +221,8 @@ def test_farseer(fetched: Callable[..., pd.DataFrame], cache: Path) -> None:
     assert (len(sizes), sizes.min(), sizes.max(), runs.tokens.nunique()) == (25, 11, 18, 55)
     ratio = runs.tokens / runs.nonembedding_params
     assert (ratio.min(), ratio.max()) == pytest.approx((0.314, 2569.7), rel=1e-3)
-    assert (runs.loss.min(), runs.loss.max()) == pytest.approx((0.4620, 0.7094), abs=1e-4)
-    assert (runs.train_loss.min(), runs.train_loss.max()) == pytest.approx((1.8853, 2.8978), abs=1e-4)
+    assert (runs.bits_per_character.min(), runs.bits_per_character.max()) == pytest.approx((0.4620, 0.7094), abs=1e-4)
+    assert (runs.loss.min(), runs.loss.max()) == pytest.approx((1.8853, 2.8978), abs=1e-4)
     # the size leaves embeddings out: attention, gated feed-forward layers and norms account for all of it
     layer = 4 * runs.d_model**2 + 3 * runs.d_model * runs.d_ff + 2 * runs.d_model
     np.testing.assert_array_equal(runs.n_layers * layer, runs.nonembedding_params)

@@ -74,6 +74,16 @@ def test_the_readme_on_untuned_runs_runs_as_printed(tmp_path: Path, cache: Path)
     assert "PROBLEM" not in done.stdout
 
 
+@pytest.mark.slow
+def test_the_readme_on_several_corpora_runs_as_printed(tmp_path: Path) -> None:
+    blocks = (ROOT / "README.md").read_text().split("```python\n")
+    script = "import bayeslaw as bl\nfrom bayeslaw.models import Chinchilla\n" + blocks[3].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "redpajama" in done.stdout
+    assert "not a result" not in done.stderr
+
+
 def test_importing_is_cheap_and_the_public_names_exist() -> None:
     script = "import sys, bayeslaw; print('jax' in sys.modules, len(bayeslaw.__all__))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

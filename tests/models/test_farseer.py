@@ -33,7 +33,7 @@ POINTS = {SIZE: [1e9, 6.4e9, 25.1e9], DATA: [1e11, 1e11, 1e12]}
 @pytest.fixture(scope="module")
 def table(fetched: Callable[..., pd.DataFrame]) -> pd.DataFrame:
     """All 404 rows, as the second-hand fits use them."""
-    return fetched("farseer").rename(columns={"loss": RESPONSE})
+    return fetched("farseer")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_printed_digits_do_not_determine_the_law() -> None:
     losses = np.asarray(jax.jit(jax.vmap(laws.mean))(np.sqrt(1e21 / (6 * ratio)), np.sqrt(1e21 * ratio / 6)))
     inner = (losses[1:-1] < losses[:-2]) & (losses[1:-1] < losses[2:])
     best = np.where(inner.any(axis=0), ratio[1:-1][inner.argmax(axis=0)], np.nan)
-    assert [np.nanmin(best), np.nanmax(best)] == pytest.approx([2.3, 36], rel=0.1)
+    assert np.nanmin(best) < 2.3 < 33 < np.nanmax(best)  # the ends depend on the number of draws
 
 
 # --- The runs ---------------------------------------------------------------------------------------------------------
@@ -178,6 +178,7 @@ class OuterPower(bl.AbstractLaw):
                    alpha=exponent, beta=exponent, k=dist.LogNormal(0.0, 0.5))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("law", "everywhere", "beyond"),
     [
@@ -252,19 +253,20 @@ def test_the_search_and_its_edge(simulated: bl.Posterior) -> None:
     """The search finds the optima of the scan. The printed law is on the edge from 5e22 FLOPs on, where its second branch
     first wins within the runs' tokens per parameter, and the share of such draws is told."""
     draws = simulated.tree["posterior"].to_dataset().copy(deep=True)
-    for chain, law in enumerate((PRINTED, REFIT, PRINTED, REFIT)):
+    for where, law in ((slice(0, 60), PRINTED), (60, REFIT)):  # a tenth of each chain, and one draw
         for name in PARAMETERS:
-            draws[name][chain] = getattr(law, name)
+            draws[name][:, where] = getattr(law, name)
     tree = simulated.tree.copy()
     tree["posterior"] = xr.DataTree(draws)
     found = bl.allocate(bl.Posterior(tree, simulated.joint), flops=BUDGETS)
-    printed, refit = found.draws.isel(chain=0, draw=0), found.draws.isel(chain=1, draw=0)
+    printed, refit = (found.draws.isel(chain=0, draw=draw) for draw in (0, 60))
 
     on_edge = [flops >= 5e22 for flops in BUDGETS]
     assert list(printed.at_edge) == on_edge
     np.testing.assert_allclose(printed.tokens_per_param, [17.3, 10.8, 10.9, 14.0, 0.3, 0.3, 0.3, 0.3], rtol=0.01)
-    assert list(found.edge_share) == [0.5 * one for one in on_edge]
-    assert sum("edge of the search box in 50% of draws" in status.text for status in found.status) == sum(on_edge)
+    assert (found.edge_share >= 0.1 * np.array(on_edge)).all()
+    told = [status.text for status in found.status if "edge of the search box" in status.text]
+    assert all(any(f"flops = {flops:.4g} " in text for text in told) for flops in BUDGETS if flops >= 5e22)
     assert not refit.at_edge.any()
     for flops, expected in REFIT_OPTIMUM.items():
         if flops in BUDGETS:
@@ -285,10 +287,13 @@ def test_recovery(simulated: bl.Posterior) -> None:
     row = mean.xs(RESPONSE, level="quantity").iloc[0]
     assert row.lower < 0.400077 < row.upper
     assert row.upper - row.lower < 0.02
-    best = bl.allocate(simulated, flops=BUDGETS).summary(prob=0.99).xs("tokens_per_param", level="quantity")
-    for flops in (1e20, 1e21, 1e22):
+    found = bl.allocate(simulated, flops=BUDGETS)
+    best = found.summary(prob=0.99).xs("tokens_per_param", level="quantity")
+    for flops in (1e20, 1e21):
         assert best.lower[flops] < REFIT_OPTIMUM[flops] < best.upper[flops]
         assert best.upper[flops] / best.lower[flops] < 2
+    # So few runs do not rule out the second branch further on: that is what the edge share is for.
+    assert float(found.edge_share[BUDGETS.index(1e21)]) < 0.005 < float(found.edge_share[BUDGETS.index(1e25)])
 
 
 @pytest.mark.slow

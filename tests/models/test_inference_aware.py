@@ -191,15 +191,15 @@ def test_smaller_models_under_the_refit() -> None:
 # exponent of the optimal size: median (of which the printed digits) and ends of 95 %.
 LIMITS = [
     (100, 34, (0.0768, 0.1257, 7.14, 26.0, 0.153, 0.621),
-     ((0.22, 0.12, 0.36), (0.15, 0.10, 0.21), (1.25, 0.81, 1.64), (0.40, 0.25, 0.59))),
+     ((0.22, 0.12, 0.36), (0.15, 0.10, 0.21), (1.25, 0.80, 1.64), (0.40, 0.25, 0.59))),
     (250, 39, (0.1307, 0.1569, 14.44, 39.5, 0.986, 0.546),
-     ((0.21, 0.13, 0.34), (0.16, 0.11, 0.22), (1.35, 0.96, 1.71), (0.44, 0.28, 0.60))),
+     ((0.21, 0.13, 0.34), (0.16, 0.11, 0.22), (1.35, 0.91, 1.70), (0.44, 0.28, 0.60))),
     (500, 43, (0.1321, 0.1577, 17.07, 35.8, 0.946, 0.544),
-     ((0.21, 0.13, 0.34), (0.17, 0.12, 0.23), (1.41, 0.97, 1.73), (0.44, 0.29, 0.61))),
+     ((0.21, 0.13, 0.34), (0.17, 0.12, 0.23), (1.41, 0.94, 1.74), (0.44, 0.29, 0.61))),
     (1000, 45, (0.1380, 0.1549, 18.71, 33.5, 0.975, 0.529),
      ((0.22, 0.13, 0.38), (0.17, 0.12, 0.24), (1.44, 0.97, 1.80), (0.43, 0.27, 0.60))),
     (10_000, 47, (0.1788, 0.2316, 35.4, 133.0, 1.463, 0.564),
-     ((0.25, 0.15, 0.42), (0.20, 0.13, 0.28), (1.61, 1.13, 1.97), (0.45, 0.27, 0.61))),
+     ((0.25, 0.15, 0.42), (0.20, 0.13, 0.28), (1.61, 1.11, 1.98), (0.45, 0.27, 0.61))),
 ]  # fmt: skip
 
 
@@ -242,9 +242,10 @@ def few(posterior: bl.Posterior) -> bl.Posterior:
 
 
 def assert_posterior(posterior: bl.Posterior, expected: tuple[tuple[float, float, float], ...]) -> None:
-    """Tolerance 0.02, and for the ends of E, of sd 0.2, twice the Monte Carlo error of an end (0.02), on both sides.
+    """Tolerance 0.02 for medians. An end of 95 % has a Monte Carlo error of 0.005, of E (sd 0.2) up to 0.02.
 
-    The second figures came from another sampler run; 24,000 draws of ours put the lower end of E at 0.94 for 500.
+    The ends of E are those of 32,000 draws of ours; an earlier run of another sampler had 0.96 for 250 and 0.97 for 500,
+    and otherwise the same within 0.02.
     """
     assert posterior.ok
     exponent = posterior.derived["optimal_params_exponent"].to_numpy()
@@ -254,7 +255,7 @@ def assert_posterior(posterior: bl.Posterior, expected: tuple[tuple[float, float
     ):
         found = np.quantile(values, TAILS)
         assert found[0] == pytest.approx(one[0], abs=0.02), name
-        assert list(found[1:]) == pytest.approx(list(one[1:]), abs=0.06 if name == "E" else 0.03), name
+        assert list(found[1:]) == pytest.approx(list(one[1:]), abs=0.05 if name == "E" else 0.03), name
 
 
 def test_posterior_of_all_runs(posterior: bl.Posterior) -> None:

@@ -79,11 +79,11 @@ def test_rebase_needs_less_compute(model: str, less: float) -> None:
 
 
 def test_a_7b_reaches_34b_at_half_the_compute() -> None:
-    """Published, "about 2x fewer FLOPs": REBASE with 7 B equals sampling with 34 B at an eighth, and 7 B gets within
-    two points of REBASE with 34 B at a fifth; by sampling, 45.5 % for 10e14 against 46.7 % for 12.1e14."""
+    """Published, "about 2x fewer FLOPs", read off curves that are not in the table. In the table 7 B with REBASE reaches
+    what 34 B reaches by sampling, at an eighth of the compute."""
     small, large = TABLE["Llemma-7B"], TABLE["Llemma-34B"]
     assert small[5] >= large[2]
-    assert large[1] / small[4] > 2
+    assert large[1] / small[4] == pytest.approx(8.2, abs=0.05)
 
 
 def table_posterior() -> bl.Posterior:
@@ -99,8 +99,8 @@ def table_posterior() -> bl.Posterior:
 
 @pytest.mark.slow
 def test_what_the_table_alone_says() -> None:
-    """Ours: at 1.4e14 FLOPs per question REBASE is the better in most draws but not in all, whatever the size; the
-    smaller model is. Tokens per sample are what the table's FLOPs imply: 280 for sampling, 330 for REBASE."""
+    """Ours: at 1.4e14 FLOPs per question REBASE is the better in seven of eight draws; which size is, four rows do not
+    say. Tokens per sample are what the table's FLOPs imply: 280 for sampling, 330 for REBASE."""
     posterior = table_posterior()
     assert posterior.ok, posterior.status
     sample_tokens = TABLE["Llemma-7B"][1] / (2 * 7e9 * 256)
@@ -111,8 +111,8 @@ def test_what_the_table_alone_says() -> None:
     share = found.reset_index("quantity").set_index("quantity")["median"]
     assert share["method=weighted_majority"] + share["method=rebase"] == pytest.approx(1)
     assert share["model=7B"] + share["model=34B"] == pytest.approx(1)
-    print(found, posterior.summary())
-    assert 0.7 < share["method=rebase"] < 0.999
+    assert share["method=rebase"] == pytest.approx(0.873, abs=0.03)
+    assert share["model=7B"] == pytest.approx(0.55, abs=0.06)
 
 
 # --- Size and method --------------------------------------------------------------------------------------------------

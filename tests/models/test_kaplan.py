@@ -374,14 +374,16 @@ def test_recovery_of_steps() -> None:
 
 
 @pytest.mark.slow
-def test_one_batch_says_nothing_of_the_critical_one() -> None:
-    """Ours: with a single batch the critical batch stays as wide as its prior, while the loss there is still learned."""
+def test_one_batch_says_less_of_the_critical_one() -> None:
+    """Ours: with a single batch the critical one is known to 16 % instead of 5 %, and through the formula alone.
+
+    What tells it from the step term is how the excess of steps grows as the loss falls; no run varies the batch.
+    """
     design = crossed(nonembedding_params=SIZES[1:], steps=[1e3, 3e3, 1e4, 3e4, 1e5], batch_tokens=[2.0**19])
     runs = bl.simulate(STEPS, design, noise=bl.LogNormal(scale=0.005), seed=1)
     posterior = bl.fit(KaplanSteps, runs, noise=bl.LogNormal, seed=1, warmup=1000, draws=500, target_accept=0.95)
-    assert posterior.ok
-    spread = float(np.log(posterior.tree["posterior"]["batch"]).std())
-    assert spread > 0.5
+    recovered(posterior, STEPS, ("n", "alpha", "s", "beta", "batch", "gamma"))
+    assert float(np.log(posterior.tree["posterior"]["batch"]).std()) == pytest.approx(0.16, abs=0.03)
     new = {"nonembedding_params": 7e8, "steps": 3e5, "batch_tokens": 2.0**19}
     row = bl.predict(posterior, new).summary(prob=0.99).iloc[0]
     assert row["lower"] < float(STEPS(**new)) < row["upper"]

@@ -190,8 +190,8 @@ def test_search_finds_the_closed_form(posteriors: dict[str, bl.Posterior]) -> No
 def test_five_corpora_together() -> None:
     """Ours: the 36 runs measured on five corpora, partially pooled, with the priors of the card for how corpora differ.
 
-    All five optima in their 99 % intervals. Five corpora that are as unlike as these (78 to 879 tokens per parameter)
-    lend each other little: pooled intervals are a little narrower than those of each corpus by itself, on average.
+    All five optima in their 99 % intervals. Corpora as unlike as these (91 to 879 tokens per parameter) lend each other
+    little: on a log scale pooled intervals are 0.79 to 1.15, on average 0.96, as wide as those of each by itself.
     """
     corpora = {name: law for name, law in LAWS.items() if name != "average"}
     tables = [simulated(law, NARROW, seed=i).assign(corpus=name) for i, (name, law) in enumerate(corpora.items())]
@@ -211,8 +211,6 @@ def test_five_corpora_together() -> None:
         own = bl.allocate(alone, flops=BUDGET).summary(prob=0.95).loc[(BUDGET, "tokens_per_param")]
         row = pooled.summary(prob=0.95).loc[(BUDGET, name, "tokens_per_param")]
         ratios.append(np.log(row["upper"] / row["lower"]) / np.log(own["upper"] / own["lower"]))
-        print(name, *(f"{one:.0f}" for one in (own["lower"], own["upper"], row["lower"], row["upper"])))
-    print("ratio of widths", np.round(ratios, 2))
-    assert np.mean(ratios) < 1.0
+    assert np.mean(ratios) == pytest.approx(0.96, abs=0.06)  # 3 % Monte Carlo error each
     unseen = pooled.summary(prob=0.95).loc[(BUDGET, "new", "tokens_per_param")]
     assert unseen["upper"] / unseen["lower"] > 100  # of a new corpus five like these say next to nothing

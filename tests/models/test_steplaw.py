@@ -157,6 +157,7 @@ def test_without_penalties_the_tuned_loss_is_missed(subset: pd.DataFrame) -> Non
     assert found.loc["loss", "lower"] > 2.0762
 
 
+@pytest.mark.slow
 def test_a_published_optimum_as_prior(subset: pd.DataFrame) -> None:
     """With Step Law's optimum as prior, these runs move it by little and its draws stay within its own uncertainty."""
     made = bl.Penalised(Chinchilla, NAMES, optima=step_law("params"))

@@ -23,8 +23,15 @@ from bayeslaw.models.train_to_test import TrainToTest, TrainToTestCoverage, trai
 A, B = 482.01 * 1e9**-0.3478, 2085.43 * 1e10**-0.3658
 ILLUSTRATIVE = TrainToTest(E=1.8172, a=A, alpha=0.3478, b=B, beta=0.3658, g=2.0, gamma=0.3)
 RUNS = {"params": [1e8, 1e10], "tokens": [2e9, 3e11], "samples": [1.0, 1e4]}
+
+
+def coverage_law(t0: float, a: float, alpha: float, b: float, beta: float, t3: float, t4: float) -> TrainToTestCoverage:
+    """From the constants of the paper."""
+    return TrainToTestCoverage(level=t0 - a - b, a=a, alpha=alpha, b=b, beta=beta, alike=t3 + t4 * (a + b), t4=t4)
+
+
 # Maximum likelihood on the GSM8K counts, to the digits of the acceptance table.
-CARD = TrainToTestCoverage(t0=-3.964, a=0.061, alpha=1.513, b=1.666, beta=0.442, t3=3.367, t4=0.727)
+CARD = coverage_law(t0=-3.964, a=0.061, alpha=1.513, b=1.666, beta=0.442, t3=3.367, t4=0.727)
 
 # --- Approach 1 -------------------------------------------------------------------------------------------------------
 
@@ -201,7 +208,7 @@ def gsm8k(fetched: Callable[..., pd.DataFrame]) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted(gsm8k: pd.DataFrame) -> tuple[TrainToTestCoverage, float]:
-    return likeliest(gsm8k, {"t0": -3.0, "a": 0.3, "alpha": 0.8, "b": 0.8, "beta": 0.5, "t3": 3.0, "t4": 0.5})
+    return likeliest(gsm8k, {"level": -4.0, "a": 0.3, "alpha": 0.8, "b": 0.8, "beta": 0.5, "alike": 3.5, "t4": 0.5})
 
 
 def test_maximum_likelihood_on_gsm8k(gsm8k: pd.DataFrame, fitted: tuple[TrainToTestCoverage, float]) -> None:
@@ -209,8 +216,9 @@ def test_maximum_likelihood_on_gsm8k(gsm8k: pd.DataFrame, fitted: tuple[TrainToT
     assert len(gsm8k) == 5379
     law, cost = fitted
     assert cost == pytest.approx(66.696, rel=5e-5)
-    for name, value in leaves(CARD):
-        assert getattr(law, name) == pytest.approx(value, rel=0.01), name
+    found = dict(leaves(law)) | dict(law.derived())
+    expected = {"a": 0.061, "alpha": 1.513, "b": 1.666, "beta": 0.442, "t0": -3.964, "t3": 3.367, "t4": 0.727}
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=5e-3)
 
 
 def test_budgets_of_inference_on_gsm8k(fitted: tuple[TrainToTestCoverage, float]) -> None:
@@ -235,7 +243,7 @@ def test_maximum_likelihood_on_math(fetched: Callable[..., pd.DataFrame]) -> Non
     """Ours: weakly identified; only the likelihood and the size exponent are asked for."""
     runs = usable(fetched("monkeys", benchmark="math"))
     assert len(runs) == 5376
-    law, cost = likeliest(runs, {"t0": -4.0, "a": 1.0, "alpha": 0.6, "b": 0.6, "beta": 2.0, "t3": 3.0, "t4": 0.5})
+    law, cost = likeliest(runs, {"level": -5.5, "a": 1.0, "alpha": 0.6, "b": 0.6, "beta": 2.0, "alike": 4.0, "t4": 0.5})
     assert cost == pytest.approx(51.580, rel=1e-4)
     found: list[Any] = [law.a, law.alpha, law.b, law.beta]
     assert found == pytest.approx([1.08, 0.615, 0.648, 3.30], rel=0.03)
@@ -246,13 +254,12 @@ def test_posterior_of_every_eighth_problem(gsm8k: pd.DataFrame, fitted: tuple[Tr
     """Ours: 17 problems of GSM8K under all checkpoints, sampled. The likeliest law of all problems is within their
     predictions; the best size is smaller than the single-sample design in most draws."""
     some = np.sort(gsm8k.problem.unique())[::8]
-    posterior = bl.fit(TrainToTestCoverage, gsm8k[gsm8k.problem.isin(some)], chains=2, target_accept=0.98, seed=1)
+    posterior = bl.fit(TrainToTestCoverage, gsm8k[gsm8k.problem.isin(some)], chains=2, seed=1)
     assert posterior.ok, posterior.status
     at = {"params": 1e9, "tokens": 3e11, "samples": 100.0, "trials": 1.0}
     low, high = np.quantile(bl.predict(posterior, at).draws["accuracy"], [0.005, 0.995])
     assert low < fitted[0](params=1e9, tokens=3e11, samples=100.0) < high
     found = bl.allocate(posterior, train_flops=1e20, inference_flops=6e13, sample_tokens=300.0)
-    print(found.summary(), posterior.summary())
     draws = found.draws.squeeze("scenario")
     assert float((draws["params"] < draws["single_sample_params"]).mean()) > 0.8
     assert float(draws["regret"].quantile(0.05)) >= 0
@@ -262,11 +269,11 @@ def test_posterior_of_every_eighth_problem(gsm8k: pd.DataFrame, fitted: tuple[Tr
 def test_counts_are_recovered() -> None:
     """Ours: 20 checkpoints, 8 problems each with 2,000 answers. The truth is one that the prior does not pull away
     from: the likeliest law of GSM8K (alpha 1.5 and a 0.06, of the smallest sizes only) is at its 2 sd."""
-    truth = TrainToTestCoverage(t0=-3.5, a=0.3, alpha=0.8, b=1.5, beta=0.45, t3=3.3, t4=0.7)
+    truth = coverage_law(t0=-3.5, a=0.3, alpha=0.8, b=1.5, beta=0.45, t3=3.3, t4=0.7)
     grid = np.meshgrid([1.6e8, 4e8, 1e9, 2.8e9, 6.9e9], np.geomspace(2e9, 3e11, 4), np.arange(8), indexing="ij")
     table = {"params": grid[0].ravel(), "tokens": grid[1].ravel(), "samples": 1.0, "trials": 2000.0}
     runs = bl.simulate(truth, table, seed=0)
-    posterior = bl.fit(TrainToTestCoverage, runs, chains=2, target_accept=0.95, seed=1)
+    posterior = bl.fit(TrainToTestCoverage, runs, chains=2, seed=1)
     assert posterior.ok, posterior.status
     found = posterior.summary(0.99)
     for name, value in leaves(truth):
