@@ -63,10 +63,11 @@ class Choices:
     ordered_ends: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.values:
+        values = tuple(self.values)
+        if not values:
             raise InputError("a menu needs at least one value.")
-        names = all(isinstance(value, str) for value in self.values)
-        object.__setattr__(self, "values", tuple(self.values) if names else tuple(float(v) for v in self.values))
+        names = all(isinstance(value, str) for value in values)
+        object.__setattr__(self, "values", values if names else tuple(float(value) for value in values))
 
     @property
     def names(self) -> tuple[str, ...]:
