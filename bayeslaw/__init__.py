@@ -58,7 +58,7 @@ _WHERE = {
     "fetch_steplaw_dense": "datasets",
     "fetch_steplaw_moe": "datasets",
     "fit": "_fit",
-    "load": "_posterior",
+    "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
     "load_inference_aware": "datasets",
@@ -107,10 +107,10 @@ if TYPE_CHECKING:
     from bayeslaw._penalty import Quadratic as Quadratic
     from bayeslaw._pooled import Pooled as Pooled
     from bayeslaw._posterior import Posterior as Posterior
-    from bayeslaw._posterior import load as load
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
+    from bayeslaw._saved import load as load
     from bayeslaw._target import cheapest as cheapest
     from bayeslaw._tree import Scalar as Scalar
     from bayeslaw._tree import model as model

@@ -1,6 +1,6 @@
 """The cheapest way to a response: what to train when the aim is given and the bill counts, inference included."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -20,13 +20,19 @@ def solve(law: Any, plan: Mapping[str, Any], column: str, low: float, high: floa
     def above(x: Any) -> Array:
         return evaluate(law, law.complete({**plan, column: jnp.exp(x)})) > plan["target"]
 
+    start, end = jnp.log(low), jnp.log(high)
+    return jnp.where(above(end), jnp.nan, jnp.exp(bisect(above, start, end)))
+
+
+def bisect(below: Callable[[Any], Any], low: Any, high: Any) -> Array:
+    """Where `below` ends to hold between `low` and `high`, both on a scale on which halving makes sense."""
+
     def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = (ends[0] + ends[1]) / 2
-        return jnp.where(above(middle), middle, ends[0]), jnp.where(above(middle), ends[1], middle)
+        return jnp.where(below(middle), middle, ends[0]), jnp.where(below(middle), ends[1], middle)
 
-    ends = jnp.log(jnp.asarray(low, dtype=float)), jnp.log(jnp.asarray(high, dtype=float))
-    start, end = jax.lax.fori_loop(0, _HALVINGS, halve, ends)
-    return jnp.where(above(ends[1]), jnp.nan, jnp.exp((start + end) / 2))
+    start, end = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.asarray(low, float), jnp.asarray(high, float)))
+    return (start + end) / 2
 
 
 def _derive(law: Any, params: Any, target: Any, inference_tokens: Any) -> dict[str, Any]:

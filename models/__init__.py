@@ -13,7 +13,8 @@ from bayeslaw.models.emergence import Emergence
 from bayeslaw.models.ensemble import Ensemble
 from bayeslaw.models.farseer import Farseer
 from bayeslaw.models.inference_aware import InferenceAware
-from bayeslaw.models.inference_wu import InferenceError, InferenceSize
+from bayeslaw.models.inference_error import InferenceError
+from bayeslaw.models.inference_size import InferenceSize
 from bayeslaw.models.infinite_compute import InfiniteCompute
 from bayeslaw.models.kaplan import Kaplan
 from bayeslaw.models.kaplan_steps import KaplanSteps
@@ -22,7 +23,8 @@ from bayeslaw.models.mist import MIST
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.sparse_pretraining import SparsePretraining
-from bayeslaw.models.train_to_test import TrainToTest, TrainToTestCoverage
+from bayeslaw.models.train_to_test import TrainToTest
+from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
 
 LAWS = (
     Chinchilla,

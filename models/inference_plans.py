@@ -4,13 +4,13 @@ Training takes 6 FLOPs per parameter and token, serving 2. Only the loss above t
 model says what is wanted, its loss is that of the same draw, and the floor drops out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from bayeslaw._decision import Decision, LogRange
+from bayeslaw._target import bisect
 from bayeslaw._tree import arguments
 from bayeslaw.models.chinchilla import D0, N0
 
@@ -47,18 +47,8 @@ def _cheapest(law: Any, target: Any, inference_tokens: Any) -> dict[str, Any]:
         served = inference_tokens / (3 * D0 * jnp.exp(x))
         return law.b * jnp.exp(-law.beta * x) * (1 + law.beta / law.alpha * (1 + served)) > gap
 
-    x = _bisect(too_few, least, least + 100.0)
+    x = bisect(too_few, least, least + 100.0)
     return {"params": N0 * (law.a / (gap - law.b * jnp.exp(-law.beta * x))) ** (1 / law.alpha)}
-
-
-def _bisect(below: Callable[[Any], Any], low: Any, high: Any) -> Any:
-    """Where `below` ends to hold, between `low` and `high`."""
-
-    def halve(_: int, ends: tuple[Any, Any]) -> tuple[Any, Any]:
-        middle = (ends[0] + ends[1]) / 2
-        return jnp.where(below(middle), middle, ends[0]), jnp.where(below(middle), ends[1], middle)
-
-    return jax.lax.fori_loop(0, 60, halve, (low, high))[1]
 
 
 _SIZES = {"params": LogRange(1e6, 1e14)}
@@ -130,7 +120,7 @@ def _smallest(law: Any, reference_params: Any, overhead: Any) -> dict[str, Any]:
         return ~(_equal(law, jnp.exp(x), reference_params)["relative_cost"] <= 1 + overhead)
 
     least = -jnp.log1p(law.alpha / law.beta) / law.alpha
-    return {"relative_params": jnp.exp(_bisect(too_dear, least, jnp.zeros(())))}
+    return {"relative_params": jnp.exp(bisect(too_dear, least, jnp.zeros(())))}
 
 
 smaller = Decision(

@@ -1,21 +1,16 @@
 """Train-to-test: model size, training tokens and samples per question, chosen together."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import log
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jax.scipy.special import betaln
 from jaxtyping import Array
 
-from bayeslaw._counts import BetaBinomial
 from bayeslaw._decision import Decision, LogRange
-from bayeslaw._errors import Status
 from bayeslaw._law import AbstractLaw
-from bayeslaw._noise import AbstractNoise
+from bayeslaw._target import bisect
 from bayeslaw._tree import Scalar, evaluate
 
 N0, D0 = 1e9, 1e10  # the reference: 1 B parameters, 10 B tokens; one sample
@@ -48,7 +43,7 @@ class TrainToTest(AbstractLaw):
     gamma: Scalar
 
     def mean(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
-        return self.E + _reducible(self, params, tokens) + self.g * samples**-self.gamma
+        return self.E + reducible(self, params, tokens) + self.g * samples**-self.gamma
 
     def floor(self) -> Scalar:
         return self.E
@@ -72,79 +67,8 @@ class TrainToTest(AbstractLaw):
         return {"train_to_test": train_to_test}
 
 
-class TrainToTestCoverage(AbstractLaw):
-    """accuracy = 1 - B(x, y + samples) / B(x, y), x = mu nu, y = (1 - mu) nu, of a question's chance p ~ Beta(x, y)
-
-    Roberts et al. 2026 (arXiv 2604.01411), approach 2, second-hand; fitted, as only we do, to answers counted per
-    question. logit mu = level - L, ln nu = alike + t4 L, where L is what is lost beside the reference run (1 B
-    parameters, 10 B tokens): a ((params / 1e9)^-alpha - 1) + b ((tokens / 1e10)^-beta - 1). accuracy is the share of
-    questions that one of `samples` answers gets right (pass@k). A row is one question and one checkpoint, its answers
-    counted in `trials`, with samples = 1.
-
-    - `level`: logit of the chance that a single answer of the reference run is right.
-    - `a`, `alpha`: what the reference run loses to its size, in logits, and how fast that shrinks.
-    - `b`, `beta`: the same for its training tokens.
-    - `alike`, `t4`: ln nu of the reference run, how alike questions are, and how it rises with L. A small nu: a few
-      are always answered and most never. x is the exponent with which failures fall in the number of samples.
-
-    Departure from the paper: no constant in the loss, and centred; its t0 and t3 are derived. Prior, 90 %: chance 0.002
-    to 0.18, a and b 0.1 to 2.6, alpha and beta 0.19 to 1.3, nu 2.8 to 390, t4 -0.3 to 1.3. Checkpoints of one run, and
-    one question under several checkpoints, count as independent: intervals are too narrow.
-    """
-
-    response = "accuracy"
-
-    level: Scalar
-    a: Scalar
-    alpha: Scalar
-    b: Scalar
-    beta: Scalar
-    alike: Scalar
-    t4: Scalar
-
-    def mean(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
-        mu, nu = self._beta(params, tokens)
-        x, y = mu * nu, (1 - mu) * nu
-        coverage = -jnp.expm1(betaln(x, y + samples) - betaln(x, y))
-        return jnp.where(samples == 1, mu, coverage)  # the same, without rounding
-
-    def concentration(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
-        return self._beta(params, tokens)[1]
-
-    def _beta(self, params: Array, tokens: Array) -> tuple[Array, Array]:
-        lost = _reducible(self, params, tokens) - self.a - self.b
-        return jax.nn.sigmoid(self.level - lost), jnp.exp(self.alike + self.t4 * lost)
-
-    def derived(self) -> Mapping[str, Scalar]:
-        """The paper's constants: the logit of the best chance, and ln nu there."""
-        return {"t0": self.level + self.a + self.b, "t3": self.alike - self.t4 * (self.a + self.b)}
-
-    def noise(self) -> AbstractNoise:
-        return BetaBinomial.prior()
-
-    def check_design(self, runs: Mapping[str, Any]) -> list[Status]:
-        if (runs["samples"] == 1).all():
-            return []
-        text = "rows with samples above 1: count single answers (samples = 1), or fit pass@k with noise=bl.Binomial."
-        return [Status(text, serious=True)]
-
-    @classmethod
-    def prior(cls) -> "TrainToTestCoverage":
-        return cls(
-            level=dist.Normal(-4.0, 1.5),
-            a=dist.LogNormal(log(0.5), 1.0),
-            alpha=dist.LogNormal(log(0.5), 0.6),
-            b=dist.LogNormal(log(0.5), 1.0),
-            beta=dist.LogNormal(log(0.5), 0.6),
-            alike=dist.Normal(3.5, 1.5),
-            t4=dist.Normal(0.5, 0.5),
-        )
-
-    def decisions(self) -> Mapping[str, Decision]:
-        return {"train_to_test": most_covered}
-
-
-def _reducible(law: Any, params: Any, tokens: Any) -> Any:
+def reducible(law: Any, params: Any, tokens: Any) -> Any:
+    """What is lost to size and data."""
     return law.a * (params / N0) ** -law.alpha + law.b * (tokens / D0) ** -law.beta
 
 
@@ -158,15 +82,12 @@ def _root(law: TrainToTest, train_flops: Any, inference_flops: Any, sample_token
     """Where a further parameter gains by size what it costs in tokens and samples, or where one sample is left."""
     most = inference_flops / (2 * sample_tokens)  # the size that can answer once
 
-    def halve(_: int, ends: tuple[Any, Any]) -> tuple[Any, Any]:
-        middle = (ends[0] + ends[1]) / 2
-        size = law.alpha * law.a * (jnp.exp(middle) / N0) ** -law.alpha
-        data = law.beta * law.b * (train_flops / (6 * jnp.exp(middle) * D0)) ** -law.beta
-        gains = size > data + law.gamma * law.g * (most / jnp.exp(middle)) ** -law.gamma
-        return jnp.where(gains, middle, ends[0]), jnp.where(gains, ends[1], middle)
+    def gains(x: Any) -> Any:
+        size = law.alpha * law.a * (jnp.exp(x) / N0) ** -law.alpha
+        data = law.beta * law.b * (train_flops / (6 * jnp.exp(x) * D0)) ** -law.beta
+        return size > data + law.gamma * law.g * (most / jnp.exp(x)) ** -law.gamma
 
-    ends = jax.lax.fori_loop(0, 60, halve, (jnp.asarray(0.0), jnp.asarray(log(1e16))))
-    return {"params": jnp.minimum(jnp.exp(ends[0]), most * (1 - 1e-12))}
+    return {"params": jnp.minimum(jnp.exp(bisect(gains, 0.0, log(1e16))), most * (1 - 1e-12))}
 
 
 def _plan(law: Any, params: Any, train_flops: Any, inference_flops: Any, sample_tokens: Any) -> dict[str, Any]:
@@ -188,5 +109,3 @@ train_to_test = Decision(
     report=("params", "tokens", "tokens_per_param", "samples", "single_sample_params", "regret"),
     closed_form=_root,
 )
-
-most_covered = replace(train_to_test, objective=lambda law, plan: -evaluate(law, plan), closed_form=None)

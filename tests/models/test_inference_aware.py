@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from advised import advised_fit
 from huber import logs, minimise, theta_of
 
 import bayeslaw as bl
@@ -224,7 +225,7 @@ def decimals(value: float) -> int:
 
 def fit(most: float) -> bl.Posterior:
     runs = bl.load_inference_aware()
-    return bl.fit(InferenceAware, runs[runs.tokens_per_param <= most], target_accept=0.95, seed=1)
+    return advised_fit(InferenceAware, runs[runs.tokens_per_param <= most], target_accept=0.95, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +315,7 @@ def test_recovery() -> None:
     """From simulated runs of the paper's design at 0.2 % noise: the parameters, and the plan."""
     design = bl.load_inference_aware()[["params", "tokens"]]
     runs = bl.simulate(PUBLISHED, design, noise=bl.StudentT(df=5.0, scale=0.002), seed=4)
-    posterior = bl.fit(InferenceAware, runs, target_accept=0.95, seed=1)
+    posterior = advised_fit(InferenceAware, runs, target_accept=0.95, seed=1)
     assert posterior.ok
     for name in ("E", "a", "alpha", "b", "beta"):
         draws = posterior.draws[name]

@@ -12,13 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from pinned import pinned
 from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 
 import bayeslaw as bl
 from bayeslaw._tree import as_joint, float64, leaves
-from bayeslaw.models.train_to_test import TrainToTest, TrainToTestCoverage, train_to_test
+from bayeslaw.models.train_to_test import TrainToTest, train_to_test
+from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
 
 A, B = 482.01 * 1e9**-0.3478, 2085.43 * 1e10**-0.3658
 ILLUSTRATIVE = TrainToTest(E=1.8172, a=A, alpha=0.3478, b=B, beta=0.3658, g=2.0, gamma=0.3)
@@ -130,7 +132,7 @@ def test_recovery_of_the_loss_law() -> None:
     table = {name: one.ravel() for name, one in zip(("params", "tokens", "samples"), grid, strict=True)}
     truth = TrainToTest(E=0.5, a=0.5, alpha=0.5, b=0.4, beta=0.45, g=2.0, gamma=0.35)
     runs = bl.simulate(truth, table, noise=bl.LogNormal(scale=0.02), seed=0)
-    posterior = bl.fit(TrainToTest, runs, noise=bl.LogNormal, seed=1)
+    posterior = advised_fit(TrainToTest, runs, noise=bl.LogNormal, seed=1)
     assert posterior.ok, posterior.status
     found = posterior.summary(0.99)
     for name, value in leaves(truth):
@@ -254,7 +256,7 @@ def test_posterior_of_every_eighth_problem(gsm8k: pd.DataFrame, fitted: tuple[Tr
     """Ours: 17 problems of GSM8K under all checkpoints, sampled. The likeliest law of all problems is within their
     predictions; the best size is smaller than the single-sample design in most draws."""
     some = np.sort(gsm8k.problem.unique())[::8]
-    posterior = bl.fit(TrainToTestCoverage, gsm8k[gsm8k.problem.isin(some)], chains=2, seed=1)
+    posterior = advised_fit(TrainToTestCoverage, gsm8k[gsm8k.problem.isin(some)], chains=2, target_accept=0.98, seed=1)
     assert posterior.ok, posterior.status
     at = {"params": 1e9, "tokens": 3e11, "samples": 100.0, "trials": 1.0}
     low, high = np.quantile(bl.predict(posterior, at).draws["accuracy"], [0.005, 0.995])
@@ -273,7 +275,7 @@ def test_counts_are_recovered() -> None:
     grid = np.meshgrid([1.6e8, 4e8, 1e9, 2.8e9, 6.9e9], np.geomspace(2e9, 3e11, 4), np.arange(8), indexing="ij")
     table = {"params": grid[0].ravel(), "tokens": grid[1].ravel(), "samples": 1.0, "trials": 2000.0}
     runs = bl.simulate(truth, table, seed=0)
-    posterior = bl.fit(TrainToTestCoverage, runs, chains=2, seed=1)
+    posterior = advised_fit(TrainToTestCoverage, runs, chains=2, target_accept=0.98, seed=1)
     assert posterior.ok, posterior.status
     found = posterior.summary(0.99)
     for name, value in leaves(truth):
