@@ -47,7 +47,7 @@ def test_ci_runs_the_command_that_the_readme_prints() -> None:
     readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
     commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
     assert len(commands) == 2
-    assert commands[1].endswith("pytest")
+    assert commands[1].endswith("pytest -n auto --dist loadfile")
     assert commands[1] in ci.splitlines()
 
 
