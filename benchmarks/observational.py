@@ -37,9 +37,9 @@ def models() -> tuple[pd.DataFrame, pd.DataFrame]:
     return table[train], test.assign(group=lambda t: t.family.where(~t.new, "new"))
 
 
-def fit(law: Any, table: pd.DataFrame, seed: int = 1) -> bl.Posterior:
-    """A fit that follows the advice of its own statuses."""
-    for target_accept, draws in ((0.9, 1000), (0.95, 4000), (0.95, 16_000)):
+def fit(law: Any, table: pd.DataFrame, seed: int = 1, least: int = 1000) -> bl.Posterior:
+    """A fit that follows the advice of its own statuses, of `least` draws a chain or more."""
+    for target_accept, draws in ((0.9, max(1000, least)), (0.97, max(4000, least)), (0.97, 16_000)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             posterior = bl.fit(law, table, draws=draws, target_accept=target_accept, seed=seed, progress=False)
@@ -91,7 +91,7 @@ def tasks() -> None:
     rows = {}
     for task in TASKS:
         known = train[train[task].notna()].assign(accuracy=lambda t, task=task: t[task])
-        link = fit(Emergence, known)
+        link = fit(Emergence, known, least=pooled.shape[1])  # as many: draws are paired
         part = test[test[task].notna()]
         both = pooled.then(link)
         at = part[["flops", "trials"]].assign(family=part.group)
@@ -128,6 +128,7 @@ def choose() -> None:
         random = [choose_from(values, goal, rng.choice(len(train), n, replace=False)) for _ in range(200)]
         names = ", ".join(train.model.iloc[chosen].str.split("/").str[-1])
         rows[f"{n}: {names}"] = {"variance left": left, "random choice, median": float(np.median(random))}
+    print("ok" if law.ok else "not ok")
     show(rows)
 
 
