@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 
@@ -34,7 +35,7 @@ def error() -> bl.Posterior:
     loss = np.linspace(2.0, 4.0, 30)
     truth = ErrorOfLoss(top=0.8, slope=2.0)  # type: ignore[arg-type]
     runs = bl.simulate(truth, {"loss": loss}, noise=bl.Normal(scale=0.01))  # type: ignore[arg-type]
-    return bl.fit(ErrorOfLoss, runs, seed=1, draws=500)
+    return advised_fit(ErrorOfLoss, runs, seed=1, draws=500)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from advised import advised_fit
 from scipy import stats
 
 import bayeslaw as bl
@@ -50,7 +51,7 @@ def test_a_known_world_is_recovered_from_counts() -> None:
     params = np.repeat([1e8, 1e9, 1e10, 1e11], 50)
     made = bl.simulate(truth, {"params": params, "trials": 100.0}, noise=bl.BetaBinomial, seed=3)
     table = made.assign(successes=made.accuracy * made.trials).drop(columns="accuracy")
-    posterior = bl.fit(Solved, table, noise=bl.BetaBinomial, seed=1, draws=500)
+    posterior = advised_fit(Solved, table, noise=bl.BetaBinomial, seed=1, draws=500)
     assert posterior.ok
     assert any("it was computed as successes / trials" in str(one) for one in posterior.status)
     found = posterior.summary(prob=0.99)

@@ -9,6 +9,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw._tree import fill, float64
@@ -57,7 +58,7 @@ def runs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def posterior(runs: pd.DataFrame) -> bl.Posterior:
-    return bl.fit(bl.Penalised(Chinchilla, ("lr", "batch_tokens")), runs, seed=1)
+    return advised_fit(bl.Penalised(Chinchilla, ("lr", "batch_tokens")), runs, seed=1)
 
 
 # --- The formula ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw._tree import as_joint, fill, float64, sites
@@ -113,7 +114,7 @@ def runs(seed: int = 0) -> "bl.datasets.pd.DataFrame":
 def pooled() -> bl.Posterior:
     frame = runs()
     law = bl.Pooled(Chinchilla, frame, by="corpus")
-    return bl.fit(
+    return advised_fit(
         law,
         frame,
         noise=bl.LogNormal,
@@ -136,7 +137,7 @@ def test_a_small_group_leans_on_the_others(pooled: bl.Posterior) -> None:
     """Ten runs alone, though told how much runs scatter, leave the loss of a ten times larger run twice as uncertain."""
     frame = pooled.runs
     web = frame[frame.corpus == "web"].drop(columns="corpus")
-    alone = bl.fit(Chinchilla, web, noise=bl.LogNormal(scale=0.005), seed=1, target_accept=0.98)  # type: ignore[arg-type]
+    alone = advised_fit(Chinchilla, web, noise=bl.LogNormal(scale=0.005), seed=1, target_accept=0.98)  # type: ignore[arg-type]
     at = {"params": 3e10, "tokens": 6e11}
     widths = [
         np.ptp(bl.predict(one, {**at, **group}).summary().xs("loss", level="quantity")[["lower", "upper"]].to_numpy())

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw._target import solve
@@ -81,7 +82,7 @@ def test_choices_among_names_are_reported_as_shares() -> None:
     names = np.array(["plain", "long"] * 20)
     loss = 3.0 + rng.normal(0, 0.02, 40)
     runs = {"params": np.full(40, 1e9), "recipe": names, "loss": loss}
-    posterior = bl.fit(Recipes, runs, noise=bl.LogNormal, seed=1, draws=500)
+    posterior = advised_fit(Recipes, runs, noise=bl.LogNormal, seed=1, draws=500)
     found = bl.allocate(posterior, flops=1e20)
     assert found.draws["recipe"].attrs["names"] == ["plain", "long"]
     share = float((posterior.draws["gain"] < 0).mean())

@@ -11,6 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw._allocate import _score, _search
@@ -191,7 +192,7 @@ def frontier_runs(domains: list[str], seed: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def posterior() -> bl.Posterior:
-    return bl.fit(AutoregressiveSize, frontier_runs(["language"], seed=1), seed=1, warmup=500, draws=500)
+    return advised_fit(AutoregressiveSize, frontier_runs(["language"], seed=1), seed=1, warmup=500, draws=500)
 
 
 def test_recovery(posterior: bl.Posterior) -> None:
@@ -218,7 +219,7 @@ def test_frontiers_of_ten_domains() -> None:
     runs = frontier_runs(DOMAINS, seed=10)
     runs = runs[(runs.domain != "math") | (runs.flops < 2e-4 * PF_DAY)].reset_index(drop=True)
     spread = {"n": dist.HalfNormal(1.0), "beta": dist.HalfNormal(0.05)}
-    posterior = bl.fit(
+    posterior = advised_fit(
         bl.Pooled(AutoregressiveSize, runs, by="domain", spread=spread), runs, seed=1, target_accept=0.95
     )
     assert posterior.ok
@@ -237,7 +238,7 @@ def test_frontiers_of_ten_domains() -> None:
         unseen = best.loc[(1e23, "new", "nonembedding_params")]
         assert unseen["lower"] < SIZE[name](flops=1e23) < unseen["upper"]
     math = runs[runs.domain == "math"]
-    alone = bl.fit(AutoregressiveSize, math, noise=bl.LogNormal(scale=dist.LogNormal(np.log(0.1), 0.1)), seed=1)
+    alone = advised_fit(AutoregressiveSize, math, noise=bl.LogNormal(scale=dist.LogNormal(np.log(0.1), 0.1)), seed=1)
     own = bl.allocate(alone, flops=1e23).summary(prob=0.99).loc[(1e23, "nonembedding_params")]
     row = best.loc[(1e23, "math", "nonembedding_params")]
     assert np.log(row["upper"] / row["lower"]) < 0.8 * np.log(own["upper"] / own["lower"])
@@ -265,7 +266,7 @@ def test_losses_of_twelve_domains(kind: str) -> None:
     spread |= {} if kind == "text" else {"E": dist.HalfNormal(0.7)}
     prior = Autoregressive.text() if kind == "text" else Autoregressive.prior()
     noise = bl.StudentT(df=bl.StudentT.prior().df, scale=dist.LogNormal(np.log(1e-3), 1.5))
-    posterior = bl.fit(
+    posterior = advised_fit(
         bl.Pooled(prior, runs, by="domain", spread=spread), runs, noise=noise, seed=1, target_accept=0.95
     )
     assert posterior.ok

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from huber import huber
 from scipy.optimize import minimize_scalar
 
@@ -195,18 +196,18 @@ def frozen(runs: pd.DataFrame) -> bl.Posterior:
     """As in the paper: repeats and excess alone, with the base law held at the authors' values."""
     base = (PUBLISHED.E, PUBLISHED.a, PUBLISHED.alpha, PUBLISHED.b)
     prior = eqx.tree_at(lambda law: (law.E, law.a, law.alpha, law.b), DataConstrained.prior(), base)
-    return bl.fit(prior, runs, seed=1)
+    return advised_fit(prior, runs, seed=1)
 
 
 @pytest.fixture(scope="module")
 def joint(runs: pd.DataFrame) -> bl.Posterior:
-    return bl.fit(DataConstrained, runs, seed=1)
+    return advised_fit(DataConstrained, runs, seed=1)
 
 
 @pytest.fixture(scope="module")
 def short(runs: pd.DataFrame) -> bl.Posterior:
     """The 129 runs with at most 60 epochs."""
-    return bl.fit(DataConstrained, runs[runs.epochs <= 60], seed=1)
+    return advised_fit(DataConstrained, runs[runs.epochs <= 60], seed=1)
 
 
 def quantiles(values: np.ndarray) -> list[float]:
@@ -293,7 +294,7 @@ def test_recovery() -> None:
     table = bl.load_data_constrained()
     design = table[table.in_paper_fit][["params", "tokens", "unique_tokens"]].reset_index(drop=True)
     runs = bl.simulate(truth, design, noise=bl.StudentT(df=4.0, scale=0.01), seed=3)
-    posterior = bl.fit(DataConstrained, runs, seed=1)
+    posterior = advised_fit(DataConstrained, runs, seed=1)
     assert posterior.ok
     # Within 3 posterior sd: with ten comparisons one in forty such tests would err by chance.
     for name in ("E", "a", "alpha", "b", "repeats"):

@@ -7,6 +7,7 @@ published data, *ours* where no one has published it. Their point fits come from
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from gadre import CORPORA, at, fit_error, five, runs_of, six
 from scipy.stats import spearmanr
 
@@ -130,7 +131,7 @@ def steps() -> tuple[bl.Posterior, bl.Posterior]:
     frame = frame.join(bl.simulate(TRUTH, frame[["loss"]], noise=bl.Normal(scale=0.008), seed=4).error)
     options = {"draws": 500, "warmup": 500, "progress": False}
     small = frame[frame.params < 1e9]
-    return bl.fit(Overtraining, small, seed=1, **options), bl.fit(Downstream, frame, seed=2, **options)
+    return advised_fit(Overtraining, small, seed=1, **options), advised_fit(Downstream, frame, seed=2, **options)
 
 
 def test_known_parameters_are_recovered(steps: tuple[bl.Posterior, bl.Posterior]) -> None:
@@ -192,7 +193,10 @@ CARD_REST = {"c4": (0.408, 0.446, 0.478), "redpajama": (0.430, 0.459, 0.483), "r
 
 def chained(loss: pd.DataFrame, error: pd.DataFrame, run: pd.Series) -> np.ndarray:
     options = {"draws": 10_000, "warmup": 2000, "target_accept": 0.99, "progress": False}
-    first, second = bl.fit(Overtraining, loss, seed=2, **options), bl.fit(Downstream, error, seed=3, **options)
+    first, second = (
+        advised_fit(Overtraining, loss, seed=2, **options),
+        advised_fit(Downstream, error, seed=3, **options),
+    )
     assert first.ok, first.status
     assert second.ok, second.status
     draws = bl.predict(first.then(second), {"params": run.params, "tokens": run.tokens}).draws["error"]

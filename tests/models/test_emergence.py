@@ -9,13 +9,14 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from advised import advised_fit
 from families import FAMILIES, LINK, SCATTER, world
 
 import bayeslaw as bl
 from bayeslaw._tree import float64
 from bayeslaw.models import Emergence, Observational
 from bayeslaw.models.emergence import capability_to_reach, choose_models, compute_for_accuracy
-from bayeslaw.models.observational import F0
+from bayeslaw.models.observational import BENCHMARKS, F0, principal_capability
 
 SPREAD = {"level": dist.HalfNormal(0.5), "slope": dist.HalfNormal(0.2)}
 
@@ -29,7 +30,7 @@ def test_from_chance_to_the_ceiling() -> None:
 
 @pytest.fixture(scope="module")
 def link() -> bl.Posterior:
-    return bl.fit(Emergence, world(), chains=2, draws=600, warmup=600, target_accept=0.95, seed=1)
+    return advised_fit(Emergence, world(), chains=2, draws=600, warmup=600, target_accept=0.95, seed=1)
 
 
 def test_the_link_is_recovered(link: bl.Posterior) -> None:
@@ -134,7 +135,7 @@ def test_a_model_beyond_the_noise_is_worth_more_than_two_below() -> None:
 def pooled() -> bl.Posterior:
     runs = world()
     law = bl.Pooled(Observational, runs, by="family", spread=SPREAD)
-    return bl.fit(law, runs, chains=2, draws=600, warmup=600, target_accept=0.95, seed=1)
+    return advised_fit(law, runs, chains=2, draws=600, warmup=600, target_accept=0.95, seed=1)
 
 
 @pytest.mark.slow
@@ -165,3 +166,35 @@ def test_compute_for_an_accuracy(pooled: bl.Posterior, link: bl.Posterior) -> No
     capability = bl.allocate(link, target=0.6, trials=2000).draws["capability"].to_numpy()[..., 0]
     level, slope = (pooled.derived[f"{name}[Qwen1.5]"].to_numpy() for name in ("level", "slope"))
     np.testing.assert_allclose(flops[..., 0], F0 * 10 ** ((capability - level) / slope), rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_held_out_by_compute() -> None:
+    """Models up to 84e21 FLOPs, none of which solves more than a tenth of word unscrambling, and 25 larger ones.
+
+    Most of the error is that of their capability, which is above what compute says; the rest is that one capability
+    stands for all skills. docs/observational.md has all tasks.
+    """
+    table = bl.load_observational()
+    table = table[table[list(BENCHMARKS)].notna().all(axis=1) & table.flops.notna() & ~table.doubtful]
+    train = (table.flops <= F0).to_numpy()
+    table = table.assign(capability=principal_capability(table, train)[0][:, 0], accuracy=table.word_unscrambling)
+    table["trials"] = 2000.0
+    known, solved = table[train], table[~train & table.accuracy.notna()]
+    at = solved[["flops", "trials", "capability"]].assign(
+        family=solved.family.where(solved.family.isin(set(known.family)), "new")
+    )
+    law = bl.Pooled(Observational, known, by="family", spread=SPREAD)
+    pooled = advised_fit(law, known, draws=16_000, target_accept=0.95, seed=1)  # StableLM has two modes
+    link = advised_fit(Emergence, known[known.accuracy.notna()], draws=16_000, target_accept=0.95, seed=1)
+    assert pooled.ok, pooled.status
+    assert link.ok, link.status
+    for posterior, columns, error, coverage in (
+        (pooled.then(link), ["flops", "family", "trials"], 0.203, 0.36),
+        (link, ["capability", "trials"], 0.087, 0.64),
+    ):
+        new = bl.predict(posterior, at[columns]).draws["accuracy_new_run"]
+        low, median, high = np.quantile(new, [0.05, 0.5, 0.95], axis=(0, 1))
+        held = (low <= solved.accuracy) & (solved.accuracy <= high)
+        assert np.abs(median - solved.accuracy).mean() == pytest.approx(error, abs=0.01)
+        assert held.mean() == pytest.approx(coverage, abs=0.041)  # one model of 25 more or less

@@ -7,6 +7,7 @@ quote it, or *ours*.
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw.models import Ensemble
@@ -52,7 +53,7 @@ def ensembles() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted(ensembles: pd.DataFrame) -> bl.Posterior:
-    return bl.fit(Ensemble, ensembles, draws=500, warmup=500, target_accept=0.95, seed=1)
+    return advised_fit(Ensemble, ensembles, draws=500, warmup=500, target_accept=0.95, seed=1)
 
 
 def test_a_known_world_is_recovered(fitted: bl.Posterior) -> None:

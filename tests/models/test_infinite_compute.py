@@ -12,6 +12,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from advised import advised_fit
 from scipy.optimize import curve_fit
 
 import bayeslaw as bl
@@ -141,7 +142,7 @@ def series() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def shared(series: pd.DataFrame) -> bl.Posterior:
-    return bl.fit(InfiniteCompute, series, draws=1500, warmup=500, target_accept=0.95, seed=1)
+    return advised_fit(InfiniteCompute, series, draws=1500, warmup=500, target_accept=0.95, seed=1)
 
 
 def test_one_entropy_for_all_recipes(shared: bl.Posterior) -> None:
@@ -160,7 +161,7 @@ def test_an_entropy_per_recipe(series: pd.DataFrame) -> None:
     """Ours: the same prior on each recipe's own E, given as a dictionary."""
     own = {recipe: dist.LogNormal(log(1.8), 0.2) for recipe in RECIPES}
     law = eqx.tree_at(lambda law: law.E, InfiniteCompute.prior(), own)
-    posterior = bl.fit(law, series, draws=2000, target_accept=0.99, seed=1)
+    posterior = advised_fit(law, series, draws=2000, target_accept=0.99, seed=1)
     assert posterior.ok, posterior.status
     found = posterior.summary(prob=0.95)
     for recipe, median, low, high in (

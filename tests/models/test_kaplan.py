@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from scipy.interpolate import Akima1DInterpolator
 from scipy.optimize import brentq
 
@@ -324,7 +325,7 @@ def posterior() -> bl.Posterior:
     """48 simulated runs, the sizes and data of the paper's Figure 9, scatter 0.7 %."""
     design = crossed(nonembedding_params=SIZES, unique_tokens=DATA)
     runs = bl.simulate(LAW, design, noise=bl.LogNormal(scale=0.007), seed=1)
-    return bl.fit(Kaplan, runs, noise=bl.LogNormal, seed=1, warmup=500, draws=500)
+    return advised_fit(Kaplan, runs, noise=bl.LogNormal, seed=1, warmup=500, draws=500)
 
 
 def test_recovery(posterior: bl.Posterior) -> None:
@@ -361,7 +362,7 @@ def test_recovery_of_steps() -> None:
     """Ours: 60 runs, five sizes, four lengths, three batches, scatter 0.5 %: all six parameters and the decision."""
     levels = {"steps": [1e3, 5e3, 2e4, 1e5], "batch_tokens": [2.0**17, 2.0**19, 2.0**21]}
     runs = bl.simulate(STEPS, crossed(nonembedding_params=SIZES[1:], **levels), noise=bl.LogNormal(scale=0.005), seed=1)
-    posterior = bl.fit(KaplanSteps, runs, noise=bl.LogNormal, seed=1, warmup=500, draws=500)
+    posterior = advised_fit(KaplanSteps, runs, noise=bl.LogNormal, seed=1, warmup=500, draws=500)
     recovered(posterior, STEPS, ("n", "alpha", "s", "beta", "batch", "gamma"))
     assert posterior.summary().loc["batch", "sd"] < 0.1 * STEPS.batch
     best = bl.allocate(posterior, flops=[2 * PF_DAY, 1e22])
@@ -381,7 +382,7 @@ def test_one_batch_says_less_of_the_critical_one() -> None:
     """
     design = crossed(nonembedding_params=SIZES[1:], steps=[1e3, 3e3, 1e4, 3e4, 1e5], batch_tokens=[2.0**19])
     runs = bl.simulate(STEPS, design, noise=bl.LogNormal(scale=0.005), seed=1)
-    posterior = bl.fit(KaplanSteps, runs, noise=bl.LogNormal, seed=1, warmup=1000, draws=500, target_accept=0.95)
+    posterior = advised_fit(KaplanSteps, runs, noise=bl.LogNormal, seed=1, warmup=1000, draws=500, target_accept=0.95)
     recovered(posterior, STEPS, ("n", "alpha", "s", "beta", "batch", "gamma"))
     assert float(np.log(posterior.tree["posterior"]["batch"]).std()) == pytest.approx(0.16, abs=0.03)
     new = {"nonembedding_params": 7e8, "steps": 3e5, "batch_tokens": 2.0**19}

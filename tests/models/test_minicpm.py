@@ -13,6 +13,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw._columns import derive
@@ -152,7 +153,7 @@ def posteriors() -> dict[str, bl.Posterior]:
         (dist.LogNormal(log(0.3), 0.4), dist.LogNormal(log(0.25), 0.4)),
     )
     return {
-        name: bl.fit(
+        name: advised_fit(
             prior, simulated(LAWS["average"], ratios, seed=2), noise=bl.LogNormal, seed=1, warmup=500, draws=500
         )
         for name, ratios in (("narrow", NARROW), ("wide", WIDE))
@@ -199,14 +200,14 @@ def test_five_corpora_together() -> None:
     widths = {"E": 0.5, "a": 0.7, "b": 0.7, "alpha": 0.3, "beta": 0.3}
     spread = {name: dist.HalfNormal(width) for name, width in widths.items()}
     law = bl.Pooled(MiniCPM, runs, by="corpus", spread=spread)
-    posterior = bl.fit(law, runs, noise=bl.LogNormal, seed=1, target_accept=0.95)
+    posterior = advised_fit(law, runs, noise=bl.LogNormal, seed=1, target_accept=0.95)
     assert posterior.ok
     pooled = bl.allocate(posterior, flops=BUDGET, corpus=[*corpora, "new"])
     ratios = []
     for name, truth in corpora.items():
         row = pooled.summary(prob=0.99).loc[(BUDGET, name, "tokens_per_param")]
         assert row["lower"] < optimum(truth)["tokens_per_param"] < row["upper"]
-        alone = bl.fit(MiniCPM, runs[runs.corpus == name], noise=bl.LogNormal, seed=1)
+        alone = advised_fit(MiniCPM, runs[runs.corpus == name], noise=bl.LogNormal, seed=1)
         assert alone.ok
         own = bl.allocate(alone, flops=BUDGET).summary(prob=0.95).loc[(BUDGET, "tokens_per_param")]
         row = pooled.summary(prob=0.95).loc[(BUDGET, name, "tokens_per_param")]

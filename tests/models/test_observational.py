@@ -12,6 +12,7 @@ import numpyro.distributions as dist
 import pandas as pd
 import pytest
 import xarray as xr
+from advised import advised_fit
 from families import FAMILIES, world
 
 import bayeslaw as bl
@@ -127,7 +128,7 @@ def test_capability_is_linear_inside_a_family(
 @pytest.fixture(scope="module")
 def pooled() -> bl.Posterior:
     runs = world()
-    return bl.fit(
+    return advised_fit(
         bl.Pooled(Observational, runs, by="family", spread=SPREAD),
         runs,
         chains=2,
@@ -202,19 +203,22 @@ def test_a_falling_reference_has_no_equivalent() -> None:
 
 @pytest.fixture(scope="module")
 def public(usable: pd.DataFrame) -> bl.Posterior:
-    return bl.fit(bl.Pooled(Observational, usable, by="family", spread=SPREAD), usable, seed=1)
+    return advised_fit(bl.Pooled(Observational, usable, by="family", spread=SPREAD), usable, draws=4000, seed=1)
 
 
 @pytest.mark.slow
 def test_posterior_of_the_public_models(public: bl.Posterior) -> None:
-    """Ours: the card's rows, whose component is that of the 108 models. Means within 3 % or two Monte Carlo errors,
-    ends of the 95 % intervals within a quarter of a posterior sd."""
+    """Ours: the component is that of the 108 models. Means within 3 % or two Monte Carlo errors.
+
+    Ends of the 95 % intervals within 0.35 posterior sds: those expected are of some 4,000 draws, whose tails are worth 400
+    independent ones, an error of 0.135 sds; twice that, and ours.
+    """
     assert public.ok, public.status
     found = public.summary(prob=0.95)
     assert found["mean"]["base.level"] == pytest.approx(0.071, abs=0.005)
     assert found.sd["base.level"] == pytest.approx(0.041, abs=0.004)
     assert found.sd["base.slope"] == pytest.approx(0.037, abs=0.004)
-    assert found["mean"]["noise.scale"] == pytest.approx(0.037, abs=0.001)
+    assert found["mean"]["noise.scale"] == pytest.approx(0.037, abs=0.0016)  # 3 %, and half the last digit printed
     assert found["mean"]["noise.df"] == pytest.approx(2.7, abs=0.3)
     assert found["mean"]["spread.level"] == pytest.approx(0.22, abs=0.01)
     assert found["mean"]["spread.slope"] == pytest.approx(0.16, abs=0.01)
@@ -227,7 +231,7 @@ def test_posterior_of_the_public_models(public: bl.Posterior) -> None:
     ):
         row = found.loc[name]
         assert row["mean"] == pytest.approx(mean, rel=0.03), name
-        assert [row.lower, row.upper] == pytest.approx([low, high], abs=0.25 * row.sd), name
+        assert [row.lower, row.upper] == pytest.approx([low, high], abs=0.35 * row.sd), name
 
 
 @pytest.mark.slow
@@ -241,7 +245,7 @@ def test_held_out_by_compute(usable: pd.DataFrame) -> None:
     known, test = table[train], table[~train]
     new = ~test.family.isin(set(known.family))
     law = bl.Pooled(Observational, known, by="family", spread=SPREAD)
-    posterior = bl.fit(law, known, draws=16_000, target_accept=0.95, seed=1)  # StableLM has two modes
+    posterior = advised_fit(law, known, draws=16_000, target_accept=0.95, seed=1)  # StableLM has two modes
     assert posterior.ok, posterior.status
     at = test[["flops"]].assign(family=test.family.where(~new, "new"))
     low, median, high = np.quantile(

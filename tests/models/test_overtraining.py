@@ -7,6 +7,7 @@ published data, *ours* where no one has published it. Their point fits come from
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from gadre import CORPORA, at, fit_logs, fit_loss, five, runs_of
 
 import bayeslaw as bl
@@ -169,7 +170,7 @@ def quantiles(values: object) -> np.ndarray:
 def redpajama(runs: dict[str, pd.DataFrame]) -> bl.Posterior:
     """The 31 runs with at least 10 tokens per parameter."""
     table = runs["redpajama"]
-    return bl.fit(Overtraining, table[table.ratio >= 10], seed=1, progress=False)
+    return advised_fit(Overtraining, table[table.ratio >= 10], seed=1, progress=False)
 
 
 def test_runs_on_trend_put_the_optimum_near_seven(redpajama: bl.Posterior) -> None:
@@ -197,7 +198,7 @@ def simulated() -> bl.Posterior:
     params, ratio = (x.ravel() for x in np.meshgrid([1e7, 8e7, 1.5e8, 4e8], [5, 20, 80, 160, 320, 640]))
     table = {"params": params, "tokens": params * ratio}
     frame = bl.simulate(PUBLISHED["redpajama"], table, noise=bl.LogNormal(scale=0.005), seed=3)
-    return bl.fit(Overtraining, frame, draws=500, warmup=500, seed=1, progress=False)
+    return advised_fit(Overtraining, frame, draws=500, warmup=500, seed=1, progress=False)
 
 
 def test_known_parameters_are_recovered(simulated: bl.Posterior) -> None:
@@ -232,7 +233,7 @@ def test_cheapest_model_for_a_loss(simulated: bl.Posterior) -> None:
 
 def long_fit(table: pd.DataFrame, seed: int = 2) -> bl.Posterior:
     """40,000 draws: with five runs the scatter is one degree of freedom, and chains mix slowly."""
-    return bl.fit(Overtraining, table, seed=seed, draws=10_000, warmup=2000, target_accept=0.99, progress=False)
+    return advised_fit(Overtraining, table, seed=seed, draws=10_000, warmup=2000, target_accept=0.99, progress=False)
 
 
 @pytest.mark.slow

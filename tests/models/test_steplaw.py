@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from scipy.optimize import least_squares
 
 import bayeslaw as bl
@@ -117,7 +118,7 @@ def test_one_global_fit(target: str, shape: type, expected: tuple[float, ...], u
 @pytest.fixture(scope="module")
 def posterior(subset: pd.DataFrame) -> bl.Posterior:
     made = bl.Penalised(bl.Discrepant(Chinchilla, subset, by=("params", "tokens")), NAMES)
-    return bl.fit(made, subset, chains=2, seed=1)
+    return advised_fit(made, subset, chains=2, seed=1)
 
 
 def test_untuned_runs_predict_a_larger_tuned_run(posterior: bl.Posterior) -> None:
@@ -151,7 +152,7 @@ def test_what_a_setting_costs_is_seen_on_the_held_out_cell(posterior: bl.Posteri
 
 
 def test_without_penalties_the_tuned_loss_is_missed(subset: pd.DataFrame) -> None:
-    plain = bl.fit(Chinchilla, subset, seed=1)
+    plain = advised_fit(Chinchilla, subset, seed=1)
     found = bl.predict(plain, {"params": 1073741824.0, "tokens": 1e11}).summary(0.95).droplevel(["params", "tokens"])
     assert found.loc["loss", "median"] > 1.015 * 2.0762
     assert found.loc["loss", "lower"] > 2.0762
@@ -161,7 +162,7 @@ def test_without_penalties_the_tuned_loss_is_missed(subset: pd.DataFrame) -> Non
 def test_a_published_optimum_as_prior(subset: pd.DataFrame) -> None:
     """With Step Law's optimum as prior, these runs move it by little and its draws stay within its own uncertainty."""
     made = bl.Penalised(Chinchilla, NAMES, optima=step_law("params"))
-    posterior = bl.fit(made, subset, chains=2, seed=1)
+    posterior = advised_fit(made, subset, chains=2, seed=1)
     assert posterior.ok, posterior.status
     draws = bl.allocate(posterior, posterior.prior.decisions()["tuned"], params=1.0737e9, tokens=1e11).draws
     assert float(np.median(draws["lr"])) == pytest.approx(1.55e-3, rel=0.15)
