@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from bayeslaw._errors import Status
+from bayeslaw._modes import Observed, flatten
 from bayeslaw._tree import Joint
 
 _RANK = 1e-9  # singular values below this share of the largest count as zero
@@ -17,41 +18,46 @@ _LOADING = 1e-3  # a parameter belongs to a flat direction when its squared shar
 
 
 @jax.jit
-def prior_draws(key: Array, joint: Joint) -> tuple[dict[str, Any], dict[str, Any]]:
-    """2000 draws of every site from the prior: the values, and the same in unconstrained coordinates."""
-    values = jax.vmap(joint.sample_prior)(jax.random.split(key, 2000))
-    return values, jax.vmap(joint.unconstrain)(values)
+def prior_draws(joint: Joint, seed: int) -> tuple[dict[str, Any], dict[str, Any], Array]:
+    """2000 draws of every site from the prior: the values, the same in unconstrained coordinates, and in the sampler's
+    as vectors, (2000, d)."""
+    values = jax.vmap(joint.sample_prior)(jax.random.split(jax.random.key(seed), 2000))
+    unconstrained = jax.vmap(joint.unconstrain)(values)
+    return values, unconstrained, jax.vmap(lambda z: flatten(joint.to_sampler(z)))(unconstrained)
 
 
 @jax.jit
-def _probe(joint: Joint, columns: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+def _probe(
+    joint: Joint, values: Mapping[str, Array], unconstrained: Mapping[str, Array], columns: Mapping[str, Array]
+) -> tuple[dict[str, Array], Array]:
     """Relative sensitivities of the mean to each parameter, at the prior median, one prior sd as the unit;
-    and a floor below which the prior does not go (0.1 % quantile)."""
-    values, unconstrained = prior_draws(jax.random.key(0), joint)
+    and a floor below which the prior does not go (0.1 % quantile); from prior draws."""
     centre = jax.tree.map(lambda z: jnp.median(z, axis=0), unconstrained)
     spread = jax.tree.map(lambda z: jnp.std(z, axis=0), unconstrained)
 
-    def mean(offset: Any) -> Array:
+    def mean(offset: Any) -> tuple[Array, Array]:
         z = jax.tree.map(lambda c, s, o: c + s * o, centre, spread, offset)
-        return joint.fill(joint.constrain(z)).mean(columns)
+        found = joint.fill(joint.constrain(z)).mean(columns)
+        return found, found
 
-    at_centre = mean(jax.tree.map(jnp.zeros_like, centre))
-    jacobian = jax.jacfwd(mean)(jax.tree.map(jnp.zeros_like, centre))
+    jacobian, at_centre = jax.jacfwd(mean, has_aux=True)(jax.tree.map(jnp.zeros_like, centre))
     floors = jax.vmap(lambda v: jnp.asarray(joint.fill(v).law.floor(), dtype=float))(values)
     relative = {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre)).T for name, j in jacobian.items()}
     return relative, jnp.quantile(floors, 0.001)
 
 
-def remark_on_design(joint: Joint, numbers: Mapping[str, np.ndarray], frame: pd.DataFrame) -> list[Status]:
+def remark_on_design(
+    joint: Joint, numbers: Mapping[str, np.ndarray], response: np.ndarray, seen: Observed, frame: pd.DataFrame
+) -> list[Status]:
     """Notes on too few runs, parameters that these runs cannot tell apart, and losses below any plausible floor."""
-    response = numbers[joint.response]
-    jacobian, floor = _probe(joint, {name: jnp.asarray(numbers[name]) for name in joint.columns()})
+    values, unconstrained, _ = prior_draws(joint, 0)
+    jacobian, floor = _probe(joint, values, unconstrained, seen.columns)
     names, rows = [], []
     shrunk = {one for pair in joint.law.deviations().items() for one in pair}
     for site, block in jacobian.items():
         if site.startswith("noise.") or site in shrunk:
             continue
-        flat = np.asarray(block).reshape(len(response), -1)
+        flat = np.asarray(block)[: len(response)].reshape(len(response), -1)
         names += [site] if flat.shape[1] == 1 else [f"{site}[{i}]" for i in range(flat.shape[1])]
         rows.append(flat)
     notes = []
@@ -81,7 +87,7 @@ def remark_on_design(joint: Joint, numbers: Mapping[str, np.ndarray], frame: pd.
 
 
 def _flat_directions(matrix: np.ndarray, names: list[str], numbers: Mapping[str, Any], joint: Joint) -> list[Status]:
-    _, singular, right = np.linalg.svd(matrix, full_matrices=True)
+    _, singular, right = np.linalg.svd(np.linalg.qr(matrix, mode="r"), full_matrices=True)
     rank = int((singular > _RANK * singular.max()).sum()) if singular.max() > 0 else 0
     loadings = (right[rank:] ** 2).sum(axis=0)
     confused = [name for name, share in zip(names, loadings, strict=True) if share > _LOADING]

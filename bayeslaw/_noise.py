@@ -42,6 +42,13 @@ def _tails() -> dist.Distribution:
     return dist.TransformedDistribution(dist.Gamma(2.0, 0.1), AffineTransform(1.0, 1.0, domain=constraints.positive))
 
 
+def _log_t(df: Any, mean: Any, scale: Any) -> dist.Distribution:
+    """ln y = ln mean + scale t(df). Responses were checked when they were read; to check them again at each
+    evaluation doubles its cost."""
+    t = dist.StudentT(df, jnp.log(mean), scale, validate_args=False)
+    return dist.TransformedDistribution(t, ExpTransform(), validate_args=False)
+
+
 class StudentT(AbstractNoise):
     """ln y = ln mean + scale * t(df): robust, the default.
 
@@ -58,7 +65,7 @@ class StudentT(AbstractNoise):
     scale: Scalar
 
     def observe(self, mean: Any) -> dist.Distribution:  # type: ignore[override]
-        return dist.TransformedDistribution(dist.StudentT(self.df, jnp.log(mean), self.scale), ExpTransform())
+        return _log_t(self.df, mean, self.scale)
 
     @classmethod
     def prior(cls) -> "StudentT":
@@ -83,7 +90,7 @@ class UntunedT(AbstractNoise):
 
     def observe(self, mean: Any, tuned: Any) -> dist.Distribution:  # type: ignore[override]
         scale = self.scale + self.spread * jnp.abs(jnp.log(mean) - jnp.log(tuned))
-        return dist.TransformedDistribution(dist.StudentT(self.df, jnp.log(mean), scale), ExpTransform())
+        return _log_t(self.df, mean, scale)
 
     @classmethod
     def prior(cls) -> "UntunedT":

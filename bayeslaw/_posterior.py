@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,6 +86,10 @@ class Posterior:
         return xr.Dataset({name: (("chain", "draw"), np.asarray(v).reshape(shape)) for name, v in values.items()})
 
     @property
+    def _settings(self) -> dict[str, Any]:
+        return {str(name): value for name, value in self.tree.attrs.items()}
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(chains, draws)."""
         sizes = self.tree["posterior"].sizes
@@ -101,7 +104,7 @@ class Posterior:
         both = self.tree["posterior"].to_dataset().merge(self.derived)
         tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
         rows: dict[str, list[float]] = {}
-        diagnostics = diagnostics_of(both)
+        diagnostics = diagnostics_of(both, self._settings)
         for name, array in both.data_vars.items():
             values = array.to_numpy().reshape(-1, *array.shape[2:])
             for index in np.ndindex(values.shape[1:]):
@@ -118,10 +121,12 @@ class Posterior:
     def status(self) -> tuple[Status, ...]:
         """Sentences with advice: sampler problems first, then what the data could not say."""
         notes = [Status(**note) for note in json.loads(self.tree.attrs["notes"])]
-        groups = (self.tree[name].to_dataset() for name in ("posterior", "sample_stats"))
+        posterior, stats = (self.tree[name].to_dataset() for name in ("posterior", "sample_stats"))
         columns = {str(name): array.to_numpy() for name, array in self.tree["constant_data"].data_vars.items()}
         found = self.joint.law.check_fit(columns, flat(self))
-        return tuple(sampler_status(*groups) + prior_status(self.joint, flat(self)) + found + notes)
+        return tuple(
+            sampler_status(posterior, stats, self._settings) + prior_status(self.joint, flat(self)) + found + notes
+        )
 
     @property
     def ok(self) -> bool:
@@ -142,7 +147,7 @@ class Posterior:
         observed = self.tree["observed_data"][self.response].to_numpy()
         keys: dict[str, Any] = dict(zip(_GROUPS, jax.random.split(jax.random.key(seed), 4), strict=True))
         ids = {name: self.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
-        prior = prior_draws(keys["prior"], self.joint)[0]
+        prior = prior_draws(self.joint, seed + 1)[0]
         prior_ids = {"chain": np.arange(1), "draw": np.arange(len(next(iter(prior.values()))))}
 
         def simulate(group: str, values: Mapping[str, Any], where: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -212,7 +217,7 @@ def build(
     notes: list[Status],
     settings: Mapping[str, Any],
 ) -> Posterior:
-    """A Posterior from what the sampler returned; warns when it cannot be trusted."""
+    """A Posterior from what the sampler returned."""
     import numpyro
 
     from bayeslaw import __version__
@@ -234,11 +239,7 @@ def build(
         "notes": json.dumps([dataclasses.asdict(note) for note in notes]),
         **settings,
     }
-    posterior = Posterior(tree, joint)
-    for status in posterior.status:
-        if status.serious:
-            warnings.warn(f"this posterior is not a result yet: {status.text}", stacklevel=3)
-    return posterior
+    return Posterior(tree, joint)
 
 
 def _draws_dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:

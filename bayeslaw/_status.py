@@ -15,11 +15,20 @@ _MAX_RHAT, _MIN_ESS_PER_CHAIN = 1.01, 100  # Vehtari et al. 2021, arXiv 1903.080
 _NARROWED = 0.9  # a posterior sd above this share of the prior's says the data added little
 
 
-def diagnostics_of(draws: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Bulk and tail ESS and R-hat of every variable, by ArviZ; NaN where they cannot be computed."""
+def diagnostics_of(draws: xr.Dataset, settings: Mapping[str, Any]) -> dict[str, xr.Dataset]:
+    """Bulk and tail ESS and R-hat of every variable, by ArviZ; NaN where they cannot be computed.
+
+    Draws by importance sampling have no order: what their weights are worth stands in for both ESS.
+    """
     import arviz_stats  # noqa: F401  (registers the .azstats accessor)
 
     nothing = draws.mean(("chain", "draw")) * np.nan
+    if settings.get("method") == "importance":
+        return {
+            "ess_bulk": nothing.fillna(settings["ess"]),
+            "ess_tail": nothing.fillna(settings["ess"]),
+            "r_hat": nothing,
+        }
     # What follows from fixed parameters alone does not vary and has no diagnostics.
     varies = [name for name, array in draws.data_vars.items() if not (array == array.isel(chain=0, draw=0)).all()]
     if draws.sizes["draw"] < 4 or not varies:
@@ -30,10 +39,13 @@ def diagnostics_of(draws: xr.Dataset) -> dict[str, xr.Dataset]:
     return {kind: nothing.assign(values.data_vars) for kind, values in found.items()}
 
 
-def sampler_status(draws: xr.Dataset, stats: xr.Dataset) -> list[Status]:
+def sampler_status(draws: xr.Dataset, stats: xr.Dataset, settings: Mapping[str, Any]) -> list[Status]:
     """What forbids using the draws: R-hat, bulk and tail ESS, divergences; and what only slows sampling."""
     chains = draws.sizes["chain"]
-    found, diagnostics = [], diagnostics_of(draws)
+    if settings.get("method") == "importance":
+        ess, need = settings["ess"], _MIN_ESS_PER_CHAIN * chains
+        return [] if ess >= need else [Status(f"ESS is {ess:.0f}, below {need}: raise draws.", serious=True)]
+    found, diagnostics = [], diagnostics_of(draws, settings)
     if chains == 1:
         found.append(Status("one chain: R-hat cannot be computed; run at least four.", serious=True))
     rhat = {str(n): float(a.max()) for n, a in diagnostics["r_hat"].data_vars.items()}
@@ -74,7 +86,7 @@ def sampler_status(draws: xr.Dataset, stats: xr.Dataset) -> list[Status]:
 @float64
 def prior_status(joint: Joint, draws: Mapping[str, np.ndarray]) -> list[Status]:
     """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
-    values, before = prior_draws(jax.random.key(0), joint)
+    values, before, _ = prior_draws(joint, 0)
     after = _unconstrain(joint, draws)
     weak = []
     deviations = joint.law.deviations()

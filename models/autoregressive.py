@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, power
 
 N0, PF_DAY = 1e8, 8.64e19  # the reference runs: 100 M parameters; FLOPs of one petaflop/s-day
 
@@ -36,7 +36,7 @@ class Autoregressive(AbstractLaw):
     alpha: Scalar
 
     def mean(self, nonembedding_params: Array) -> Array:  # type: ignore[override]
-        return self.E + self.a * (nonembedding_params / N0) ** -self.alpha
+        return self.E + self.a * power(nonembedding_params / N0, -self.alpha)
 
     def floor(self) -> Scalar:
         return self.E
@@ -101,7 +101,7 @@ class AutoregressiveCompute(AbstractLaw):
     alpha: Scalar
 
     def mean(self, flops: Array) -> Array:  # type: ignore[override]
-        return self.E + self.a * (flops / PF_DAY) ** -self.alpha
+        return self.E + self.a * power(flops / PF_DAY, -self.alpha)
 
     def floor(self) -> Scalar:
         return self.E

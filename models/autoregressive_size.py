@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, StudentT
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, power
 
 PF_DAY = 8.64e19  # FLOPs of one petaflop/s-day, the reference budget
 
@@ -38,7 +38,7 @@ class AutoregressiveSize(AbstractLaw):
     beta: Scalar
 
     def mean(self, flops: Array) -> Array:  # type: ignore[override]
-        return self.n * (flops / PF_DAY) ** self.beta
+        return self.n * power(flops / PF_DAY, self.beta)
 
     def noise(self) -> AbstractNoise:
         return StudentT(df=StudentT.prior().df, scale=dist.LogNormal(log(0.1), 1.0))

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, power
 
 N0, D0 = 1e9, 2e10  # the reference run: 1 B parameters, 20 B tokens
 
@@ -40,7 +40,7 @@ class Chinchilla(AbstractLaw):
     beta: Scalar
 
     def mean(self, params: Array, tokens: Array) -> Array:  # type: ignore[override]
-        return self.E + self.a * (params / N0) ** -self.alpha + self.b * (tokens / D0) ** -self.beta
+        return self.E + self.a * power(params / N0, -self.alpha) + self.b * power(tokens / D0, -self.beta)
 
     def floor(self) -> Scalar:
         return self.E

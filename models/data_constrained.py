@@ -13,7 +13,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._errors import Status
 from bayeslaw._law import AbstractLaw
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, power
 from bayeslaw.models.chinchilla import D0, N0
 
 
@@ -53,7 +53,7 @@ class DataConstrained(AbstractLaw):
         unique = jnp.minimum(tokens, unique_tokens)
         size = _worth(params, jnp.minimum(params, self.balanced_params(unique)), self.excess)
         data = _worth(tokens, unique, self.repeats)
-        return self.E + self.a * (size / N0) ** -self.alpha + self.b * (data / D0) ** -self._beta
+        return self.E + self.a * power(size / N0, -self.alpha) + self.b * power(data / D0, -self._beta)
 
     @property
     def _beta(self) -> Any:

@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Choices, Decision, Integers, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, power
 
 N0 = 3e8  # the reference run: one model of 300 M parameters
 
@@ -41,7 +41,7 @@ class Ensemble(AbstractLaw):
     kappa: Scalar
 
     def mean(self, params: Array, ensemble_size: Array) -> Array:  # type: ignore[override]
-        return self.E + self.u * (params / N0) ** -self.nu + self.v * ensemble_size**-self.kappa
+        return self.E + self.u * power(params / N0, -self.nu) + self.v * power(ensemble_size, -self.kappa)
 
     def floor(self) -> Scalar:
         return self.E

@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, power
 
 D0 = 209_715_200.0  # the reference run: the paper's 200 M seed tokens
 RECIPES = ("standard", "regularised", "joint")
@@ -43,7 +43,7 @@ class InfiniteCompute(AbstractLaw):
 
     def mean(self, unique_tokens: Array, recipe: Array) -> Array:  # type: ignore[override]
         a, delta, floor = (_of(recipe, leaf) for leaf in (self.a, self.delta, self.E))
-        return floor + a * (unique_tokens / D0) ** -delta
+        return floor + a * power(unique_tokens / D0, -delta)
 
     def floor(self) -> Scalar:
         return jnp.min(jnp.stack(list(self.E.values()))) if isinstance(self.E, dict) else self.E

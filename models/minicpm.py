@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, StudentT
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, power
 
 N0, D0 = 1e9, 2e10  # the reference run: 1 B parameters, 20 B tokens
 UNIT = 1e9  # the paper counts parameters and tokens in billions
@@ -46,8 +46,8 @@ class MiniCPM(AbstractLaw):
     beta: Scalar
 
     def mean(self, nonembedding_params: Array, tokens: Array) -> Array:  # type: ignore[override]
-        size, data = self.a * (nonembedding_params / N0) ** -self.alpha, self.b * (tokens / D0) ** -self.beta
-        return self.E + size + data
+        size = self.a * power(nonembedding_params / N0, -self.alpha)
+        return self.E + size + self.b * power(tokens / D0, -self.beta)
 
     def floor(self) -> Scalar:
         return self.E

@@ -13,7 +13,7 @@ from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, MeanLogNormal
 from bayeslaw._penalised import Penalised
 from bayeslaw._penalty import LogLinear, Penalty, Quadratic, Target
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, power
 from bayeslaw.models.optima import mist as optimal_lr
 
 
@@ -35,7 +35,7 @@ class RawChinchilla(AbstractLaw):
     beta: Scalar
 
     def mean(self, params: Array, tokens: Array) -> Array:  # type: ignore[override]
-        return self.E + self.A * params**-self.alpha + self.B * tokens**-self.beta
+        return self.E + self.A * power(params, -self.alpha) + self.B * power(tokens, -self.beta)
 
     def floor(self) -> Scalar:
         return self.E

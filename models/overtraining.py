@@ -12,7 +12,7 @@ from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
 from bayeslaw._target import cheapest
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, power
 
 N0, D0 = 1e9, 2e10  # the reference run: 1 B parameters, 20 B tokens
 M0 = D0 / N0
@@ -45,7 +45,7 @@ class Overtraining(AbstractLaw):
 
     def mean(self, params: Array, tokens: Array) -> Array:  # type: ignore[override]
         a, b = self._shares()
-        return self.E + self.r * (a * (params / N0) ** (-2 * self.eta) + b * (tokens / D0) ** (-2 * self.eta))
+        return self.E + self.r * (a * power(params / N0, -2 * self.eta) + b * power(tokens / D0, -2 * self.eta))
 
     def _shares(self) -> tuple[Scalar, Scalar]:
         """What of the reducible loss of the reference run is due to its size, and to its data."""

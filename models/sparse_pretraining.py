@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from bayeslaw._decision import Decision, LogRange, Range
 from bayeslaw._law import AbstractLaw
-from bayeslaw._tree import Scalar, evaluate, float64
+from bayeslaw._tree import Scalar, evaluate, float64, power
 
 N0, D0 = 1e8, 1e10  # the reference run: 100 M parameters on average, 10 B tokens
 START, END = 0.25, 0.75  # the paper's rule: prune between these shares of the training compute
@@ -50,8 +50,8 @@ class SparsePretraining(AbstractLaw):
     def mean(self, average_params: Array, tokens: Array, **more: Array) -> Array:  # type: ignore[override]
         size = average_params
         if self.w is not None:
-            size = average_params * (more["final_params"] / average_params) ** self.w
-        loss = self.E + self.a * (size / N0) ** -self.alpha + self.b * (tokens / D0) ** -self.beta
+            size = average_params * power(more["final_params"] / average_params, self.w)
+        loss = self.E + self.a * power(size / N0, -self.alpha) + self.b * power(tokens / D0, -self.beta)
         if self.kappa is None:
             return loss
         return loss + self.kappa * ((more["prune_start_compute"] - START) ** 2 + (more["prune_end_compute"] - END) ** 2)

@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._target import bisect
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, power
 
 N0, D0 = 1e9, 1e10  # the reference: 1 B parameters, 10 B tokens; one sample
 
@@ -43,7 +43,7 @@ class TrainToTest(AbstractLaw):
     gamma: Scalar
 
     def mean(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
-        return self.E + reducible(self, params, tokens) + self.g * samples**-self.gamma
+        return self.E + reducible(self, params, tokens) + self.g * power(samples, -self.gamma)
 
     def floor(self) -> Scalar:
         return self.E
@@ -69,7 +69,7 @@ class TrainToTest(AbstractLaw):
 
 def reducible(law: Any, params: Any, tokens: Any) -> Any:
     """What is lost to size and data."""
-    return law.a * (params / N0) ** -law.alpha + law.b * (tokens / D0) ** -law.beta
+    return law.a * power(params / N0, -law.alpha) + law.b * power(tokens / D0, -law.beta)
 
 
 def _single(law: Any, train_flops: Any) -> Any:

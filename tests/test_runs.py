@@ -10,6 +10,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw._identify import remark_on_design
+from bayeslaw._modes import observed
 from bayeslaw._runs import number_columns, read_table, remark_on_rows
 from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import Chinchilla
@@ -135,7 +136,10 @@ def remarks(runs: pd.DataFrame) -> str:
     joint = as_joint(Chinchilla, bl.StudentT)
     frame = read_table(runs)
     found, notes = number_columns(frame, NAMES)
-    return "\n".join(map(str, notes + remark_on_rows(frame, found) + remark_on_design(joint, found, frame)))
+    notes += remark_on_rows(frame, found)
+    response = found.pop("loss")
+    notes += remark_on_design(joint, found, response, observed(found, response), frame)
+    return "\n".join(map(str, notes))
 
 
 def test_good_runs_get_no_remark(runs: pd.DataFrame) -> None:

@@ -1,0 +1,257 @@
+"""NumPyro's NUTS in coordinates whitened at the posterior's mode: chains in threads, compiled once."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpyro.infer import NUTS
+from numpyro.infer.hmc_util import dual_averaging
+
+from bayeslaw._errors import InputError, Status
+from bayeslaw._modes import STARTS, Mode, Observed, climb, density_of, values_of
+from bayeslaw._tree import Joint
+
+BLOCK = 50  # iterations per call of the compiled program: progress and interruption happen in between
+_PHASE = 2  # blocks before the first change of the metric
+_FORGOTTEN = 7.0  # a mode that holds less than e^-7 of the mass of the best is not sampled
+
+_restart, _adapt = dual_averaging()
+
+Progress = bool | Callable[[int, int], None] | None
+
+
+class Chain(NamedTuple):
+    """A chain between two blocks. It moves in x, where z = place + root @ x and `place` is where the block began."""
+
+    key: Array
+    place: Array  # (d,), sampler coordinates
+    root: Array  # (d, d), about the covariance's square root
+    step_size: Array
+    averaging: Any  # the state of the step size's dual averaging
+
+
+def _averaging(step_size: Array) -> Any:
+    """Dual averaging from a step size on; of strong types, for a program is compiled for each kind."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=leaf.dtype), _restart(jnp.log(10 * step_size)))  # type: ignore[arg-type]
+
+
+@jax.jit
+def _begin(key: Array, mode: Mode, joint: Joint, seen: Observed) -> Chain:
+    """A chain that starts as far from the mode as the Gaussian there says, or nearer where that is too unlikely."""
+    key, first = jax.random.split(key)
+    d = len(mode.centre)
+    away = mode.root @ jax.random.normal(first, (d,))
+    density = density_of(joint, seen)
+    places = mode.centre + jnp.array([1.0, 0.5, 0.25, 0.1, 0.0])[:, None] * away
+    heights = jax.vmap(density)(places)
+    place = places[jnp.argmax(heights > heights[-1] - 2 * d - 5)]  # the first that is likely enough
+    place = jnp.where(jnp.any(heights > heights[-1] - 2 * d - 5), place, mode.centre)
+    step = jnp.asarray(d**-0.25, dtype=float)  # what a standard Gaussian asks for
+    return Chain(key, place, mode.root, step, _averaging(step))
+
+
+@jax.jit
+def _advance(chain: Chain, adapting: Array, target_accept: Array, joint: Joint, seen: Observed) -> Any:
+    """`BLOCK` iterations, in which the step size adapts or not: the chain after them, its places (BLOCK, d), the
+    parameters' values and the statistics."""
+    key, first = jax.random.split(chain.key)
+    density = density_of(joint, seen)
+    # The step size is set by hand: NumPyro's adaptation restarts at each of its windows and forgets what it learned.
+    kernel = NUTS(
+        potential_fn=lambda x: -density(chain.place + chain.root @ x),
+        adapt_step_size=False,
+        adapt_mass_matrix=False,
+        find_heuristic_step_size=False,
+    )
+    state = kernel.init(first, 0, jnp.zeros_like(chain.place), (), {})
+
+    def step(carry: Any, _: None) -> Any:
+        state, size, averaging = carry
+        state = state._replace(adapt_state=state.adapt_state._replace(step_size=size))
+        state = kernel.sample(state, (), {})
+        stats = {
+            "lp": -state.potential_energy,
+            "energy": state.energy,
+            "diverging": state.diverging,
+            "n_steps": state.num_steps,
+            "acceptance_rate": state.accept_prob,
+            "step_size": size,
+        }
+        adapted = _adapt(target_accept - state.accept_prob, averaging)
+        averaging = jax.tree.map(lambda new, old: jnp.where(adapting, new, old), adapted, averaging)
+        size = jnp.where(adapting, jnp.exp(averaging[0]), size)
+        return (state, size, averaging), (state.z, stats)
+
+    carry = (state, chain.step_size, chain.averaging)
+    (state, size, averaging), (moves, stats) = jax.lax.scan(step, carry, None, length=BLOCK)
+    places = chain.place + moves @ chain.root.T
+    return (
+        Chain(key, places[-1], chain.root, size, averaging),
+        places,
+        jax.vmap(lambda z: values_of(joint, z))(places),
+        stats,
+    )
+
+
+def _rounded(chains: list[Chain], places: list[np.ndarray]) -> list[Chain]:
+    """The chains with coordinates in which the draws of the last phase have no correlation and unit spread.
+
+    The covariance is that within chains, shrunk towards a multiple of the identity (oracle approximating shrinkage,
+    Chen et al. 2010), for a few hundred draws know little about a hundred directions.
+    """
+    moves = [
+        np.linalg.solve(np.asarray(chain.root), (place - place.mean(0)).T).T
+        for chain, place in zip(chains, (place[BLOCK:] for place in places), strict=True)
+    ]
+    moves = np.concatenate(moves)
+    count, d = moves.shape
+    covariance = moves.T @ moves / (count - len(chains))
+    level, size = np.trace(covariance) / d, (covariance**2).mean()
+    share = (size + level**2) / ((count + 1) * (size - level**2 / d)) if size > level**2 / d else 1.0
+    share = min(1.0, share)
+    change = np.linalg.cholesky((1 - share) * covariance + share * level * np.eye(d))
+    return [
+        chain._replace(root=chain.root @ change, averaging=_averaging(jnp.exp(chain.averaging[1]))) for chain in chains
+    ]
+
+
+def _settled(chain: Chain) -> Chain:
+    """The chain with the average of the step sizes it tried, once adaptation ends."""
+    return chain._replace(step_size=jnp.exp(chain.averaging[1]))
+
+
+def _phases(blocks: int) -> list[int]:
+    """How many blocks there are between changes of the metric; in the last phase only the step size adapts."""
+    phases, size = [], _PHASE
+    while sum(phases) + size + _PHASE <= blocks:
+        phases.append(size)
+        size = max(_PHASE, sum(phases))
+    return [*phases, blocks - sum(phases)]
+
+
+def find_modes(candidates: np.ndarray, joint: Joint, seen: Observed, workers: int) -> tuple[list[Mode], list[Status]]:
+    """A mode for each of `candidates` (chains, STARTS, d), with a remark where local maxima were found and left.
+
+    Raises `InputError` where the density is finite at no candidate.
+    """
+    modes = in_threads(lambda batch: jax.tree.map(np.asarray, climb(batch, joint, seen)), list(candidates), workers)
+    best = max(modes, key=lambda mode: -np.inf if np.isnan(mode.evidence) else mode.evidence)
+    if not np.isfinite(best.peak):
+        raise InputError(
+            f"{type(joint.law).__name__} gives no finite density at any of {STARTS} draws from its prior: "
+            "its mean is NaN, infinite or outside what the noise allows (a log noise needs a positive "
+            "mean). Evaluate the law at a few parameter values, or narrow the prior."
+        )
+    left = [mode for mode in modes if not mode.evidence > best.evidence - _FORGOTTEN]
+    notes = []
+    if left and np.isfinite(left[0].peak):
+        notes.append(
+            Status(
+                f"{len(left)} of {len(modes)} searches from the prior ended at a local maximum that holds less than "
+                f"1e-3 of the probability ({best.peak - left[0].peak:.1f} nats below the best): chains start at the "
+                "best."
+            )
+        )
+    return [mode if mode.evidence > best.evidence - _FORGOTTEN else best for mode in modes], notes
+
+
+def iterations(warmup: int, draws: int) -> int:
+    """How many iterations a chain makes: whole blocks."""
+    return (-(-warmup // BLOCK) - -draws // BLOCK) * BLOCK
+
+
+def sample(
+    modes: Sequence[Mode],
+    joint: Joint,
+    seen: Observed,
+    *,
+    draws: int,
+    warmup: int,
+    target_accept: float,
+    seed: int,
+    workers: int,
+    tell: Callable[[int], None],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Draws and sampler statistics by name, each (chains, draws, ...), of a chain for each of `modes`.
+
+    Each chain is a sequence of calls of one compiled program in a thread, so that cores are used, a bar moves and an
+    interrupt is heard. Between phases of the warm-up the chains share what they learned of the metric.
+    """
+    target = jnp.asarray(target_accept)
+    phases, kept = _phases(-(-warmup // BLOCK)), -(-draws // BLOCK)
+    stop = threading.Event()
+    keys = jax.random.split(jax.random.key(seed), len(modes))
+    chains = [_begin(key, mode, joint, seen) for key, mode in zip(keys, modes, strict=True)]
+
+    def advance(chain: Chain, blocks: int, adapting: bool) -> Any:
+        found = []
+        for _ in range(blocks):
+            if stop.is_set():
+                break
+            chain, *out = _advance(chain, np.asarray(adapting), target, joint, seen)
+            found.append(jax.tree.map(np.asarray, out))  # waits for this block
+            tell(BLOCK)
+        return chain, jax.tree.map(lambda *parts: np.concatenate(parts), *found) if found else None
+
+    for blocks in phases[:-1]:
+        results = in_threads(lambda chain, blocks=blocks: advance(chain, blocks, True), chains, workers, stop)
+        chains = _rounded([chain for chain, _ in results], [out[0] for _, out in results])
+    results = in_threads(
+        lambda chain: advance(_settled(advance(chain, phases[-1], True)[0]), kept, False), chains, workers, stop
+    )
+    _, values, stats = jax.tree.map(lambda *parts: np.stack(parts)[:, :draws], *(out for _, out in results))
+    return values, stats
+
+
+def in_threads[T](
+    function: Callable[[Any], T], items: Sequence[Any], workers: int, stop: threading.Event | None = None
+) -> list[T]:
+    """`function` of each item in so many threads, or in this one; sets `stop` when one fails or is interrupted."""
+
+    def run(item: Any) -> T:
+        with jax.enable_x64(True):  # the setting belongs to a thread
+            return function(item)
+
+    if min(workers, len(items)) == 1:
+        return [run(item) for item in items]
+    with ThreadPoolExecutor(min(workers, len(items))) as pool:
+        try:
+            return list(pool.map(run, items))
+        except BaseException:
+            if stop is not None:
+                stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+@contextmanager
+def reporter(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
+    """Yields a function that is told how many iterations were just finished."""
+    if callable(progress):
+        lock, done = threading.Lock(), 0
+
+        def tell(steps: int) -> None:
+            nonlocal done
+            with lock:
+                done += steps
+                progress(done, total)
+
+        yield tell
+        return
+    if progress is False:
+        yield lambda steps: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    show = (console.is_terminal or console.is_jupyter) if progress is None else progress
+    with Bar(console=console, transient=True, disable=not show) as bar:
+        task = bar.add_task("compiling, then sampling", total=total)
+        yield lambda steps: bar.update(task, advance=steps, description="sampling")
