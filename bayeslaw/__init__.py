@@ -58,6 +58,7 @@ _WHERE = {
     "fetch_steplaw_dense": "datasets",
     "fetch_steplaw_moe": "datasets",
     "fit": "_fit",
+    "fit_many": "_many",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
     from bayeslaw._law import AbstractLaw as AbstractLaw
+    from bayeslaw._many import fit_many as fit_many
     from bayeslaw._noise import AbstractNoise as AbstractNoise
     from bayeslaw._noise import AdditiveT as AdditiveT
     from bayeslaw._noise import LogNormal as LogNormal

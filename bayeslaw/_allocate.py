@@ -21,8 +21,9 @@ from bayeslaw._predict import NEW_RUN, column_variable, far, need_posterior, res
 from bayeslaw._runs import number_columns, read_table
 from bayeslaw._tree import Joint, float64
 
-# Zoom grid: points a side by number of continuous variables, and rounds so that the last step is below 1e-7 of the box.
-_SIDE = {0: 1, 1: 33, 2: 33, 3: 13, 4: 9}
+# Zoom grid: points a side by number of continuous variables, at first and when zooming; and rounds so that the last
+# step is below 1e-7 of the box.
+_SIDE = {0: (1, 1), 1: (33, 5), 2: (33, 9), 3: (13, 9), 4: (9, 7)}
 _STEP = 1e-7
 _EDGE = 1e-5  # closer than this to the end of the box (as a share of it) counts as on it
 EDGE_SHARE = 0.01
@@ -191,27 +192,35 @@ def _search(
     menus = {name: space for name, space in decision.choose.items() if isinstance(space, Choices)}
     ranges = {name: space for name, space in decision.choose.items() if isinstance(space, Range)}
     size = len(ranges)
-    side = _SIDE.get(size, 5)
-    grid = jnp.asarray(np.array(list(itertools.product(np.linspace(0, 1, side), repeat=size)), dtype=float))
-    # With several variables the valley may lie across the grid: keep two steps on either side of the best point.
-    shrink = min((2 if size == 1 else 4) / (side - 1), 0.5) if size else 1.0
-    rounds = int(np.ceil(np.log(_STEP) / np.log(shrink))) if size else 1
+    side, narrow = _SIDE.get(size, (5, 5))
+    grid = _grid(np.linspace(0, 1, side), size)
+    # Around the best point so far; with several variables the valley may lie across the grid, so keep two steps on
+    # either side of it.
+    around = _grid(np.array([-0.25, 0.25]) if size == 1 else np.linspace(-0.5, 0.5, narrow), size)
+    kept = 2 if size == 1 else 4
+    first, shrink = (min(kept / max(points - 1, 1), 0.5) for points in (side, narrow))
+    rounds = int(np.ceil(np.log(_STEP / first) / np.log(shrink))) if size else 0
 
     def place(unit: Array) -> dict[str, Array]:
         return {name: space.at(unit[i]) for i, (name, space) in enumerate(ranges.items())}
 
     def zoom(item: Mapping[str, Array]) -> tuple[Array, Array]:
-        def step(box: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
-            low, width = box
-            units = low + width * grid
-            best = units[jnp.argmin(jax.vmap(lambda unit: score({**item, **place(unit)}))(units))]
-            width = width * shrink
-            return (jnp.clip(best - width / 2, 0.0, 1.0 - width), width), None
+        def lowest(units: Array) -> tuple[Array, Array]:
+            scores = jax.vmap(lambda unit: score({**item, **place(unit)}))(units)
+            best = jnp.argmin(scores)
+            return units[best], scores[best]
 
-        (low, width), _ = jax.lax.scan(step, (jnp.zeros(size), jnp.ones(())), None, length=rounds)
-        units = low + width * grid
-        scores = jax.vmap(lambda unit: score({**item, **place(unit)}))(units)
-        return units[jnp.argmin(scores)], jnp.min(scores)
+        def step(state: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
+            unit, low, width = state
+            # A window that would leave the box is moved inside, so that the edge itself is tried.
+            middle = jnp.clip(unit, width / 2, 1 - width / 2) if size > 1 else unit
+            found, score_there = lowest(jnp.clip(middle + width * around, 0.0, 1.0))
+            better = score_there < low
+            return (jnp.where(better, found, unit), jnp.where(better, score_there, low), width * shrink), None
+
+        start = (*lowest(grid), jnp.asarray(first))
+        (unit, low, _), _ = jax.lax.scan(step, start, None, length=rounds)
+        return unit, low
 
     values = [_positions(name, menu, labels or {}) for name, menu in menus.items()]
     items = np.array(list(itertools.product(*values)), dtype=float)
@@ -223,6 +232,10 @@ def _search(
         if menu.ordered_ends:
             edge |= (item[i] == menu.values[0]) | (item[i] == menu.values[-1])
     return {**place(unit), **{name: item[i] for i, name in enumerate(menus)}}, edge
+
+
+def _grid(points: np.ndarray, size: int) -> Array:
+    return jnp.asarray(np.array(list(itertools.product(points, repeat=size)), dtype=float))
 
 
 def _positions(name: str, menu: Choices, labels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:

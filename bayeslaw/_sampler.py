@@ -231,8 +231,8 @@ def in_threads[T](
 
 
 @contextmanager
-def reporter(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields a function that is told how many iterations were just finished."""
+def reporter(progress: Progress, total: int, what: str = "sampling") -> Iterator[Callable[[int], None]]:
+    """Yields a function that is told how many iterations, or other steps, were just finished."""
     if callable(progress):
         lock, done = threading.Lock(), 0
 
@@ -253,5 +253,5 @@ def reporter(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     show = (console.is_terminal or console.is_jupyter) if progress is None else progress
     with Bar(console=console, transient=True, disable=not show) as bar:
-        task = bar.add_task("compiling, then sampling", total=total)
-        yield lambda steps: bar.update(task, advance=steps, description="sampling")
+        task = bar.add_task(f"compiling, then {what}", total=total)
+        yield lambda steps: bar.update(task, advance=steps, description=what if steps else None)

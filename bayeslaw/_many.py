@@ -1,0 +1,152 @@
+"""`fit_many`: many fits with one compilation, over cores or a cluster, resumable."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayeslaw._errors import InputError
+from bayeslaw._fit import quiet_fit
+from bayeslaw._posterior import Posterior
+from bayeslaw._runs import read_table
+from bayeslaw._sampler import Progress, reporter
+from bayeslaw._tree import as_joint, float64
+
+
+def fit_many(
+    law: Any,
+    runs: Any,
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    workers: int | None = None,
+    progress: Progress = None,
+    **options: Any,
+) -> Any:
+    """The posteriors of one law on many tables, of many laws on one table, or of each law on its table.
+
+        tables = {date: runs[runs.date <= date] for date in dates}
+        posteriors = bl.fit_many(Chinchilla, tables, method="importance")   # {date: Posterior}
+
+    - `law`, `runs`: as in `fit`, or lists of such, or mappings from names to such (of tables: to DataFrames or mappings
+      of columns). What is single is used for all; two lists are paired in order, two mappings by name.
+    - `seed`: fit i has the seed `seed + i`, wherever it runs.
+    - `folder`: where each posterior is saved as soon as it is there. A second call finds what is done and does the
+      rest; a file is named after the law, the table, the options and the seed, so that it is never mistaken.
+    - `workers`: fits at a time; as many as there are cores when left out. They run in threads of this process, which
+      share what is compiled. Inside `joblib.parallel_config(backend="dask")`, or any other backend of joblib, they run
+      there instead; a worker that dies is the backend's business (Dask runs its fits anew).
+    - `progress`: a bar (default: when a terminal or notebook can show one), or a callable that is told
+      (fits done, fits in all).
+    - `options`: all else that `fit` takes: `noise`, `columns`, `method`, `chains`, `draws`, `warmup`, `target_accept`.
+
+    Returns a list of `Posterior`, or a mapping with the names given. Warns once, naming the posteriors that are not
+    results yet. Raises `InputError` when there is nothing to fit, or two lists differ in length; and the error of the
+    first fit that fails, after which finished fits are still in `folder`.
+    """
+    names, jobs = _jobs(law, runs)
+    known = {"noise", "columns", "method", "chains", "draws", "warmup", "target_accept"}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise InputError(f"fit_many has no option {unknown[0]!r}; it passes {', '.join(sorted(known))} on to fit.")
+    place = None if folder is None else Path(folder)
+    files: list[Path | None] = [None] * len(jobs)
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+        files = [place / f"{_fingerprint(*job, seed + i, options)}.nc" for i, job in enumerate(jobs)]
+    found = {i: _load(file) for i, file in enumerate(files) if file is not None and file.is_file()}
+    missing = [i for i in range(len(jobs)) if i not in found]
+    with reporter(progress, len(jobs), "fits") as tell:
+        tell(len(found))
+        for i, posterior in _run([(i, *jobs[i], seed + i, options) for i in missing], workers):
+            file = files[i]
+            if file is not None:
+                posterior.save(file)
+            found[i] = posterior
+            tell(1)
+    labels = names if names is not None else range(len(jobs))
+    bad = [str(label) for i, label in enumerate(labels) if not found[i].ok]
+    if bad:
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        warnings.warn(
+            f"{len(bad)} of {len(jobs)} posteriors are not results yet: {', '.join(bad[:5])}{more}; see their status.",
+            stacklevel=2,
+        )
+    posteriors = [found[i] for i in range(len(jobs))]
+    return posteriors if names is None else dict(zip(names, posteriors, strict=True))
+
+
+def _jobs(law: Any, runs: Any) -> tuple[list[Any] | None, list[tuple[Any, Any]]]:
+    """The names, if any were given, and a (law, table) for each fit."""
+    tables = isinstance(runs, Mapping) and all(isinstance(one, pd.DataFrame | Mapping) for one in runs.values())
+    many = [isinstance(law, list | tuple | Mapping), isinstance(runs, list | tuple) or tables]
+    if not any(many):
+        raise InputError("fit_many needs a list or mapping of laws or of tables; for one law on one table use fit.")
+    given = [one for one, several in zip((law, runs), many, strict=True) if several]
+    if not all(len(one) for one in given):
+        raise InputError("fit_many was given an empty list: there is nothing to fit.")
+    mappings = [one for one in given if isinstance(one, Mapping)]
+    names = list(mappings[0]) if mappings else None
+    if len(mappings) == 2 and set(mappings[0]) != set(mappings[1]):
+        odd = sorted(map(str, set(mappings[0]) ^ set(mappings[1])))
+        raise InputError(f"laws and tables are paired by name, and {', '.join(odd)} is only among one of them.")
+    if len(given) == 2 and (len(mappings) == 1 or len(law) != len(runs)):
+        raise InputError(
+            f"laws and tables must be two lists of one length or two mappings; there are {len(law)} laws "
+            f"({type(law).__name__}) and {len(runs)} tables ({type(runs).__name__})."
+        )
+
+    def each(one: Any, several: bool) -> Sequence[Any]:
+        if not several:
+            return [one] * len(given[0])
+        return [one[name] for name in names or ()] if isinstance(one, Mapping) else one
+
+    return names, list(zip(each(law, many[0]), each(runs, many[1]), strict=True))
+
+
+def _run(jobs: list[Any], workers: int | None) -> Iterator[tuple[int, Posterior]]:
+    """The fits as they are done, on joblib's active backend."""
+    from joblib import Parallel, delayed
+    from joblib.parallel import get_active_backend
+
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise InputError(f"workers must be a whole number of at least 1, got {workers!r}.")
+    active: Any = get_active_backend(prefer="threads")
+    backend, at_once = active
+    at_once = workers or (at_once if at_once != 1 else -1)  # 1 is what joblib says when nobody chose
+    streams = "generator_unordered" if backend.supports_return_generator else "list"
+    options: dict[str, Any] = {"return_as": streams, "batch_size": 1, "pre_dispatch": "all"}
+    parallel: Any = Parallel(n_jobs=at_once, prefer="threads", **options)
+    one: Any = delayed(_one)
+    yield from parallel(one(*job) for job in jobs)
+
+
+def _one(i: int, law: Any, runs: Any, seed: int, options: Mapping[str, Any]) -> tuple[int, Posterior]:
+    posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
+    _ = posterior.status  # found here, in parallel
+    return i, posterior
+
+
+def _load(file: Path) -> Posterior:
+    from bayeslaw._saved import load
+
+    return load(file)
+
+
+@float64
+def _fingerprint(law: Any, runs: Any, seed: int, options: Mapping[str, Any]) -> str:
+    """A name for a fit that says all that its draws depend on."""
+    from bayeslaw import __version__
+    from bayeslaw._codec import encode
+
+    joint = as_joint(law, options.get("noise"))
+    frame = read_table(runs, options.get("columns"))
+    rest = {name: value for name, value in sorted(options.items()) if name not in ("noise", "columns")}
+    about = [encode(joint.law), encode(joint.noise), list(map(str, frame.columns)), rest, seed, __version__]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest.update(frame.to_csv().encode())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,66 @@
+"""Every way to a posterior leads to the same one: whitened NUTS, importance sampling, NumPyro as its manual writes it."""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from test_contract import POINTS
+
+import bayeslaw as bl
+from bayeslaw._columns import COLUMNS
+from bayeslaw._identify import prior_draws
+from bayeslaw._tree import as_joint, float64
+from bayeslaw.models import LAWS
+
+FAST = ("Chinchilla", "Emergence")  # plain NumPyro compiles for half a minute each
+
+
+@float64
+def world(law: type[bl.AbstractLaw]) -> pd.DataFrame:
+    """48 runs around a plausible one, simulated at the prior's median."""
+    joint = as_joint(law, None)
+    rng = np.random.default_rng(0)
+    labels, table = joint.law.categories(), {}
+    for name in joint.columns():
+        if name in labels:
+            table[name] = rng.integers(len(labels[name]), size=48).astype(float)
+        else:
+            point = POINTS.get(name, 2000.0)
+            spread = point * np.exp(rng.uniform(-1.5, 1.5, 48))
+            table[name] = np.round(spread) if name in ("samples", "trials") else spread
+            if COLUMNS[name].high <= 1:
+                table[name] = rng.uniform(0.1, 0.9, 48)
+    middle = jax.tree.map(lambda z: jnp.median(z, axis=0), prior_draws(joint, 0)[1])
+    truth = joint.fill(joint.constrain(middle))
+    response = np.asarray(truth.draw(jax.random.key(1), {name: jnp.asarray(one) for name, one in table.items()}))
+    named = {name: np.asarray(labels[name])[one.astype(int)] if name in labels else one for name, one in table.items()}
+    return pd.DataFrame({**named, joint.response: response})
+
+
+@pytest.mark.parametrize(
+    "law", [pytest.param(law, marks=() if law.__name__ in FAST else pytest.mark.slow, id=law.__name__) for law in LAWS]
+)
+def test_methods_agree(law: type[bl.AbstractLaw]) -> None:
+    runs = world(law)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="this posterior is not a result yet")  # plain NumPyro, now and then
+        found = {method: bl.fit(law, runs, method=method, seed=1) for method in ("nuts", "importance", "plain")}
+    assert found["nuts"].ok, found["nuts"].status
+    tables: dict[str, Any] = {method: one.summary() for method, one in found.items()}
+    for method in ("nuts", "importance"):
+        ours, reference = tables[method], tables["plain"]
+        ess = 1 / (1 / ours.ess_bulk + 1 / reference.ess_bulk)
+        sd = reference.sd
+        # Both are estimates. Among some 150 comparisons the largest z-score is about 3; the sd of a heavy-tailed
+        # quantity (df, raw coefficients) is noisier than its mean, so medians and quartile-like limits are compared.
+        z = (ours["median"] - reference["median"]).abs() / (1.25 * sd / np.sqrt(ess))
+        assert z.max() < 4.5, (method, z.idxmax(), ours.loc[z.idxmax()], reference.loc[z.idxmax()])
+        width = reference.upper - reference.lower
+        for end in ("lower", "upper"):
+            # The 5 % quantile of a Gaussian has a standard error of 2.1 sd / sqrt(ess); tails here are wider.
+            off = (ours[end] - reference[end]).abs() / width
+            assert (off < 0.03 + 3.5 / np.sqrt(ess)).all(), (method, end, off.idxmax(), off.max())
