@@ -1,8 +1,9 @@
 """`fit`: from a table of runs to the posterior of a law."""
 
+import functools
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import jax
@@ -20,9 +21,26 @@ Method = Literal["nuts", "importance", "plain"]
 MAX_PARETO_K = 0.5  # above it the weights of importance sampling have no finite variance
 _TARGETS = (0.9, 0.95, 0.99)
 _WARMUP = {"nuts": 300, "importance": 300, "plain": 1000}
+_FEW = 4  # prior draws of which every other search starts at the likeliest
 _PROPOSALS = 2  # per draw of importance sampling
 
 
+def _warned[**P](function: Callable[P, Posterior]) -> Callable[P, Posterior]:
+    """The same, with a warning for each status that forbids using the posterior."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Posterior:
+        posterior = function(*args, **kwargs)
+        for status in posterior.status:
+            if status.serious:
+                warnings.warn(f"this posterior is not a result yet: {status.text}", stacklevel=2)
+        return posterior
+
+    return wrapped
+
+
+@_warned
+@float64
 def fit(
     law: Any,
     runs: Table,
@@ -64,43 +82,6 @@ def fit(
     prior cannot be used. All arithmetic is 64-bit. The first fit of a law structure at a number of runs (to the next
     of 8, 12, 16, 24, 32, 48 ...) compiles; later ones, with new data or prior hyperparameters, do not.
     """
-    posterior = quiet_fit(
-        law,
-        runs,
-        noise=noise,
-        columns=columns,
-        method=method,
-        chains=chains,
-        draws=draws,
-        warmup=warmup,
-        target_accept=target_accept,
-        seed=seed,
-        workers=workers,
-        progress=progress,
-    )
-    for status in posterior.status:
-        if status.serious:
-            warnings.warn(f"this posterior is not a result yet: {status.text}", stacklevel=2)
-    return posterior
-
-
-@float64
-def quiet_fit(
-    law: Any,
-    runs: Table,
-    *,
-    noise: Any = None,
-    columns: Mapping[str, str] | None = None,
-    method: Method = "nuts",
-    chains: int = 4,
-    draws: int = 1000,
-    warmup: int | None = None,
-    target_accept: float | None = None,
-    seed: int = 0,
-    workers: int | None = None,
-    progress: Progress = None,
-) -> Posterior:
-    """`fit` without warnings."""
     if method not in get_args(Method):
         raise InputError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}.")
     warmup = _WARMUP[method] if warmup is None else warmup
@@ -134,8 +115,10 @@ def quiet_fit(
         )  # fmt: skip
         return build(joint, found, numbers, response, notes, settings)
 
-    prior = np.asarray(prior_draws(joint, seed)[2])
+    prior = np.array(prior_draws(joint, seed)[2])
     candidates = prior[np.arange(chains * STARTS).reshape(chains, STARTS) % len(prior)]
+    # The likeliest of many draws lies below the highest mode; of few, anywhere: so that other modes are found too.
+    candidates[1::2] = np.tile(candidates[1::2, :_FEW], (1, STARTS // _FEW, 1))
     modes, remarks = find_modes(candidates, joint, seen, workers)
     if method == "importance":
         found, quality = _by_importance(modes, joint, seen, chains, draws, seed, workers)
@@ -147,6 +130,10 @@ def quiet_fit(
     options = {"draws": draws, "warmup": warmup, "seed": seed, "workers": workers}
     found, settings["target_accept"] = _by_nuts(modes, joint, seen, targets, progress, **options)
     return build(joint, found, numbers, response, remarks + notes, settings)
+
+
+quiet_fit: Callable[..., Posterior] = fit.__wrapped__  # type: ignore[attr-defined]
+"""`fit` without warnings, which several threads cannot hold back."""
 
 
 def _by_nuts(
