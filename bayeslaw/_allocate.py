@@ -22,9 +22,9 @@ from bayeslaw._runs import number_columns, read_table
 from bayeslaw._tree import Joint, float64
 
 # Zoom grid: points a side by number of continuous variables, at first and when zooming; and rounds so that the last
-# step is below 1e-7 of the box.
+# window is below 1e-8 of the box.
 _SIDE = {0: (1, 1), 1: (33, 5), 2: (33, 9), 3: (13, 9), 4: (9, 7)}
-_STEP = 1e-7
+_STEP = 1e-8
 _EDGE = 1e-5  # closer than this to the end of the box (as a share of it) counts as on it
 EDGE_SHARE = 0.01
 

@@ -50,8 +50,7 @@ def _begin(key: Array, mode: Mode, joint: Joint, seen: Observed) -> Chain:
     density = density_of(joint, seen)
     places = mode.centre + jnp.array([1.0, 0.5, 0.25, 0.1, 0.0])[:, None] * away
     heights = jax.vmap(density)(places)
-    place = places[jnp.argmax(heights > heights[-1] - 2 * d - 5)]  # the first that is likely enough
-    place = jnp.where(jnp.any(heights > heights[-1] - 2 * d - 5), place, mode.centre)
+    place = places[jnp.argmax(heights >= heights[-1] - 2 * d - 5)]  # the first that is likely enough
     step = jnp.asarray(d**-0.25, dtype=float)  # what a standard Gaussian asks for
     return Chain(key, place, mode.root, step, _averaging(step))
 

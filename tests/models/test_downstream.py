@@ -182,7 +182,7 @@ def test_cheapest_model_for_an_error(steps: tuple[bl.Posterior, bl.Posterior]) -
     assert 0.02 < beyond.mean() < 0.98
     np.testing.assert_allclose(params[~beyond], expected[~beyond], rtol=1e-3)
     assert (np.isnan(params) | at_edge)[beyond].mean() > 0.9  # a little more can be had with more or fewer tokens each
-    share = np.isnan(params).mean()
+    share = 1 - np.isfinite(params).mean()  # not isnan: a half is rounded either way
     assert any(f"out of reach in {share:.1%} of draws" in status.text for status in found.status)
     assert (needed < law.E).mean() <= share
 

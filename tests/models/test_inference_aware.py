@@ -225,7 +225,7 @@ def decimals(value: float) -> int:
 
 def fit(most: float) -> bl.Posterior:
     runs = bl.load_inference_aware()
-    return advised_fit(InferenceAware, runs[runs.tokens_per_param <= most], target_accept=0.95, seed=1)
+    return advised_fit(InferenceAware, runs[runs.tokens_per_param <= most], target_accept=0.95, draws=2000, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -236,14 +236,14 @@ def posterior() -> bl.Posterior:
 
 @pytest.fixture(scope="module")
 def few(posterior: bl.Posterior) -> bl.Posterior:
-    """Every tenth draw of it, for searches."""
+    """Every twentieth draw of it, for searches."""
     tree = posterior.tree.copy()
-    tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=slice(None, None, 10)))
+    tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=slice(None, None, 20)))
     return bl.Posterior(tree, posterior.joint)
 
 
 def assert_posterior(posterior: bl.Posterior, expected: tuple[tuple[float, float, float], ...]) -> None:
-    """Tolerance 0.02 for medians. An end of 95 % has a Monte Carlo error of 0.005, of E (sd 0.2) up to 0.02.
+    """Tolerance 0.02 for medians. An end of 95 % has a Monte Carlo error of 0.005, of E (sd 0.2) up to 0.015.
 
     The ends of E are those of 32,000 draws of ours; an earlier run of another sampler had 0.96 for 250 and 0.97 for 500,
     and otherwise the same within 0.02.

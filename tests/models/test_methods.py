@@ -50,13 +50,14 @@ def test_methods_agree(law: type[bl.AbstractLaw]) -> None:
         warnings.filterwarnings("ignore", message="this posterior is not a result yet")  # plain NumPyro, now and then
         found = {method: bl.fit(law, runs, method=method, seed=1) for method in ("nuts", "importance", "plain")}
     assert found["nuts"].ok, found["nuts"].status
-    tables: dict[str, Any] = {method: one.summary() for method, one in found.items()}
+    sampled = [row for row in found["plain"].summary().index if row.split("[")[0] in found["plain"].draws]
+    tables: dict[str, Any] = {method: one.summary().loc[sampled] for method, one in found.items()}
     for method in ("nuts", "importance"):
         ours, reference = tables[method], tables["plain"]
         ess = 1 / (1 / ours.ess_bulk + 1 / reference.ess_bulk)
         sd = reference.sd
-        # Both are estimates. Among some 150 comparisons the largest z-score is about 3; the sd of a heavy-tailed
-        # quantity (df, raw coefficients) is noisier than its mean, so medians and quartile-like limits are compared.
+        # Both are estimates. Among some 150 comparisons the largest z-score is about 3. Derived quantities follow
+        # from parameters by the same formulas and have longer tails.
         z = (ours["median"] - reference["median"]).abs() / (1.25 * sd / np.sqrt(ess))
         assert z.max() < 4.5, (method, z.idxmax(), ours.loc[z.idxmax()], reference.loc[z.idxmax()])
         width = reference.upper - reference.lower
