@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from bayeslaw._errors import InputError, Status
-from bayeslaw._identify import prior_draws, remark_on_design
+from bayeslaw._identify import prior_of, remark_on_design
 from bayeslaw._modes import STARTS, Observed, observed
 from bayeslaw._posterior import Posterior, build
 from bayeslaw._runs import Table, number_columns, read_table, remark_on_rows
-from bayeslaw._sampler import Progress, find_modes, iterations, reporter, sample
+from bayeslaw._sampler import Progress, find_modes, reporter, sample
 from bayeslaw._tree import Joint, as_joint, float64
 
 Method = Literal["nuts", "importance", "plain"]
@@ -22,7 +22,7 @@ MAX_PARETO_K = 0.5  # above it the weights of importance sampling have no finite
 _TARGETS = (0.9, 0.95, 0.99)
 _WARMUP = {"nuts": 300, "importance": 300, "plain": 1000}
 _FEW = 4  # prior draws of which every other search starts at the likeliest
-_PROPOSALS = 2  # per draw of importance sampling
+_PROPOSALS = 1.5  # per draw of importance sampling
 
 
 def _warned[**P](function: Callable[P, Posterior]) -> Callable[P, Posterior]:
@@ -115,13 +115,13 @@ def fit(
         )  # fmt: skip
         return build(joint, found, numbers, response, notes, settings)
 
-    prior = np.array(prior_draws(joint, seed)[2])
+    prior = np.random.default_rng(seed).permutation(prior_of(joint).places)
     candidates = prior[np.arange(chains * STARTS).reshape(chains, STARTS) % len(prior)]
     # The likeliest of many draws lies below the highest mode; of few, anywhere: so that other modes are found too.
     candidates[1::2] = np.tile(candidates[1::2, :_FEW], (1, STARTS // _FEW, 1))
     modes, remarks = find_modes(candidates, joint, seen, workers)
     if method == "importance":
-        found, quality = _by_importance(modes, joint, seen, chains, draws, seed, workers)
+        found, quality = _by_importance(modes, joint, seen, chains, draws, seed)
         if quality["pareto_k"] <= MAX_PARETO_K:
             return build(joint, found, numbers, response, remarks + notes, settings | quality)
         text = f"importance sampling was not reliable here (Pareto k-hat {quality['pareto_k']:.2f}, above "
@@ -146,7 +146,7 @@ def _by_nuts(
 ) -> tuple[tuple[dict[str, np.ndarray], dict[str, np.ndarray]], float]:
     """Draws and statistics at the first acceptance rate without a divergence, or the last; and that rate."""
     target, *shorter = targets
-    with reporter(progress, len(modes) * iterations(options["warmup"], options["draws"])) as tell:
+    with reporter(progress, len(modes) * (options["warmup"] + options["draws"])) as tell:
         found = sample(modes, joint, seen, target_accept=target, tell=tell, **options)
     if shorter and found[1]["diverging"].any():
         return _by_nuts(modes, joint, seen, tuple(shorter), progress, **options)
@@ -154,12 +154,12 @@ def _by_nuts(
 
 
 def _by_importance(
-    modes: list[Any], joint: Joint, seen: Observed, chains: int, draws: int, seed: int, workers: int
+    modes: list[Any], joint: Joint, seen: Observed, chains: int, draws: int, seed: int
 ) -> tuple[tuple[dict[str, np.ndarray], dict[str, np.ndarray]], dict[str, float]]:
     from bayeslaw._importance import resampled, values_at, weigh
 
     count = chains * draws
-    weighted = weigh(modes, joint, seen, count=_PROPOSALS * count, seed=seed, workers=workers)
+    weighted = weigh(modes, joint, seen, count=int(_PROPOSALS * count), most=MAX_PARETO_K, seed=seed)
     index = resampled(weighted, count, seed)
     values = jax.tree.map(np.asarray, values_at(weighted.places[index], joint))
     # Resampling costs at most what drawing as many at random would.

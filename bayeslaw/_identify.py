@@ -1,7 +1,8 @@
 """What the runs can say about a law at all, known before any sampling."""
 
+import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,23 +18,40 @@ _RANK = 1e-9  # singular values below this share of the largest count as zero
 _LOADING = 1e-3  # a parameter belongs to a flat direction when its squared share is above this
 
 
+class PriorDraws(NamedTuple):
+    """Draws of every site from the prior, and what follows from them whatever the runs."""
+
+    values: dict[str, Any]  # each (draws, ...)
+    unconstrained: dict[str, Any]  # the same in unconstrained coordinates
+    places: Any  # the same in the sampler's, as vectors (draws, d)
+    centre: dict[str, Any]  # medians of the unconstrained
+    spread: dict[str, Any]  # and their standard deviations
+    floor: Any  # below which the law's floor hardly ever lies (0.1 % quantile)
+
+
 @jax.jit
-def prior_draws(joint: Joint, seed: int) -> tuple[dict[str, Any], dict[str, Any], Array]:
-    """2000 draws of every site from the prior: the values, the same in unconstrained coordinates, and in the sampler's
-    as vectors, (2000, d)."""
+def prior_draws(joint: Joint, seed: int) -> PriorDraws:
+    """2000 draws from the prior."""
     values = jax.vmap(joint.sample_prior)(jax.random.split(jax.random.key(seed), 2000))
     unconstrained = jax.vmap(joint.unconstrain)(values)
-    return values, unconstrained, jax.vmap(lambda z: flatten(joint.to_sampler(z)))(unconstrained)
+    places = jax.vmap(lambda z: flatten(joint.to_sampler(z)))(unconstrained)
+    centre = jax.tree.map(lambda z: jnp.median(z, axis=0), unconstrained)
+    spread = jax.tree.map(lambda z: jnp.std(z, axis=0), unconstrained)
+    floors = jax.vmap(lambda v: jnp.asarray(joint.fill(v).law.floor(), dtype=float))(values)
+    return PriorDraws(values, unconstrained, places, centre, spread, jnp.quantile(floors, 0.001))
+
+
+@functools.lru_cache(maxsize=16)
+def prior_of(joint: Joint) -> PriorDraws:
+    """The same draws whenever they are asked for."""
+    return jax.tree.map(np.asarray, prior_draws(joint, 0))
 
 
 @jax.jit
 def _probe(
-    joint: Joint, values: Mapping[str, Array], unconstrained: Mapping[str, Array], columns: Mapping[str, Array]
-) -> tuple[dict[str, Array], Array]:
-    """Relative sensitivities of the mean to each parameter, at the prior median, one prior sd as the unit;
-    and a floor below which the prior does not go (0.1 % quantile); from prior draws."""
-    centre = jax.tree.map(lambda z: jnp.median(z, axis=0), unconstrained)
-    spread = jax.tree.map(lambda z: jnp.std(z, axis=0), unconstrained)
+    joint: Joint, centre: Mapping[str, Array], spread: Mapping[str, Array], columns: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Relative sensitivities of the mean to each parameter, at the prior median, one prior sd as the unit."""
 
     def mean(offset: Any) -> tuple[Array, Array]:
         z = jax.tree.map(lambda c, s, o: c + s * o, centre, spread, offset)
@@ -41,17 +59,15 @@ def _probe(
         return found, found
 
     jacobian, at_centre = jax.jacfwd(mean, has_aux=True)(jax.tree.map(jnp.zeros_like, centre))
-    floors = jax.vmap(lambda v: jnp.asarray(joint.fill(v).law.floor(), dtype=float))(values)
-    relative = {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre)).T for name, j in jacobian.items()}
-    return relative, jnp.quantile(floors, 0.001)
+    return {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre)).T for name, j in jacobian.items()}
 
 
 def remark_on_design(
     joint: Joint, numbers: Mapping[str, np.ndarray], response: np.ndarray, seen: Observed, frame: pd.DataFrame
 ) -> list[Status]:
     """Notes on too few runs, parameters that these runs cannot tell apart, and losses below any plausible floor."""
-    values, unconstrained, _ = prior_draws(joint, 0)
-    jacobian, floor = _probe(joint, values, unconstrained, seen.columns)
+    prior = prior_of(joint)
+    jacobian, floor = _probe(joint, prior.centre, prior.spread, seen.columns), float(prior.floor)
     names, rows = [], []
     shrunk = {one for pair in joint.law.deviations().items() for one in pair}
     for site, block in jacobian.items():
@@ -73,14 +89,14 @@ def remark_on_design(
         matrix = np.concatenate(rows, axis=1)
         if np.isfinite(matrix).all():
             notes += _flat_directions(matrix, names, numbers, joint)
-    low = response < float(floor)
-    if low.any() and float(floor) > 0:
+    low = response < floor
+    if low.any() and floor > 0:
         labels = ", ".join(f"{frame.index.name or 'row'} {label}" for label in frame.index[low][:5])
         more = f" and {low.sum() - 5} more" if low.sum() > 5 else ""
         notes.append(
             Status(
                 f"{joint.response} is below any plausible floor in {labels}{more}: {response.min():.4g} against a "
-                f"prior floor above {float(floor):.3g}. Check the unit, or widen the prior of the floor."
+                f"prior floor above {floor:.3g}. Check the unit, or widen the prior of the floor."
             )
         )
     return notes

@@ -9,11 +9,11 @@ from jaxtyping import Array
 from scipy.special import gammaln, logsumexp
 
 from bayeslaw._modes import Mode, Observed, density_of, values_of
-from bayeslaw._sampler import in_threads
 from bayeslaw._tree import Joint
 
 _DF = 5.0  # of the proposals: tails heavier than a posterior's, centres not much lower
-_PILOT = 1024  # proposals by which the approximation is refined
+_PILOT = 1024  # proposals by which the approximation is refined, each time
+_BATCH = 1024  # densities per call: XLA shares them among cores
 _TABLE = 2**21  # densities of (proposals x runs) that one call of the compiled program computes at most
 _KEPT = 0.2  # share of the final proposals that come from the first approximation
 _STEPS = np.array([0.75, 1.5, 2.5, 4.0])  # in sd, at which the fall of the density sets a scale
@@ -36,7 +36,7 @@ class Component(NamedTuple):
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         d = len(self.centre)
-        u = np.linalg.solve(self.root, (z - self.centre).T).T
+        u = (z - self.centre) @ np.linalg.inv(self.root).T
         u = u / np.where(u > 0, self.scales[1], self.scales[0])
         height = gammaln((_DF + d) / 2) - gammaln(_DF / 2) - d / 2 * np.log(_DF * np.pi)
         height -= np.linalg.slogdet(self.root)[1] + np.log(self.scales.mean(axis=0)).sum()
@@ -58,13 +58,12 @@ def _densities(places: Array, joint: Joint, seen: Observed) -> Array:
     return jax.vmap(density_of(joint, seen))(places)
 
 
-def _heights(places: np.ndarray, joint: Joint, seen: Observed, workers: int) -> np.ndarray:
+def _heights(places: np.ndarray, joint: Joint, seen: Observed) -> np.ndarray:
     """Log densities, (count,), a batch of a size that depends on the runs alone after the other."""
-    batch = int(np.clip(_TABLE // len(seen.response), 16, _PILOT))
+    batch = int(np.clip(_TABLE // len(seen.response), 16, _BATCH))
     filled = np.concatenate([places, np.repeat(places[:1], -len(places) % batch, axis=0)])
     parts = filled.reshape(-1, batch, places.shape[1])
-    found = in_threads(lambda part: np.asarray(_densities(part, joint, seen)), list(parts), workers)
-    return np.concatenate(found)[: len(places)]
+    return np.concatenate([_densities(part, joint, seen) for part in parts])[: len(places)]
 
 
 @jax.jit
@@ -73,13 +72,13 @@ def values_at(places: Array, joint: Joint) -> dict[str, Array]:
     return jax.vmap(lambda z: values_of(joint, z))(places)
 
 
-def _split(mode: Mode, joint: Joint, seen: Observed, workers: int) -> Component:
+def _split(mode: Mode, joint: Joint, seen: Observed) -> Component:
     """The Gaussian at a mode with each half axis as long as the density says."""
     d = len(mode.centre)
     moves = np.concatenate([-np.eye(d), np.eye(d)])[:, None, :] * _STEPS[:, None]  # (2d, steps, d)
     places = mode.centre + moves.reshape(-1, d) @ mode.root.T
     places = np.concatenate([mode.centre[None], places])
-    found = _heights(places, joint, seen, workers)
+    found = _heights(places, joint, seen)
     fall = np.maximum(np.where(np.isfinite(found[1:]), found[0] - found[1:], np.inf), 1e-3).reshape(2 * d, -1)
     centre, root = np.asarray(mode.centre), np.asarray(mode.root)
     return Component(centre, root, np.clip(_STEPS / np.sqrt(2 * fall), *_SCALES).max(axis=1).reshape(2, d))
@@ -103,8 +102,9 @@ def _refined(weights: np.ndarray, places: np.ndarray, first: Component) -> Compo
     return Component(centre, root, np.clip(scales / scales.mean(axis=0), 0.5, 2.0))
 
 
-def weigh(modes: Sequence[Mode], joint: Joint, seen: Observed, *, count: int, seed: int, workers: int) -> Weighted:
-    """Importance sampling in three rounds: proposals at the modes, then twice from the moments that they show.
+def weigh(modes: Sequence[Mode], joint: Joint, seen: Observed, *, count: int, most: float, seed: int) -> Weighted:
+    """Importance sampling in three rounds: proposals at the modes, then twice from the moments that they show; and in a
+    fourth where Pareto k-hat is above `most`.
 
     All proposals are weighted against the mixture that they came from (Cornuet et al. 2012, adaptive multiple
     importance sampling), and the weights smoothed (Vehtari et al. 2024, arXiv 1507.02646).
@@ -113,24 +113,25 @@ def weigh(modes: Sequence[Mode], joint: Joint, seen: Observed, *, count: int, se
 
     rng = np.random.default_rng(seed)
     modes = _distinct(modes)
-    parts = [_split(mode, joint, seen, workers) for mode in modes]
+    parts = [_split(mode, joint, seen) for mode in modes]
     shares = np.array([mode.evidence for mode in modes])
     shares = np.exp(shares - logsumexp(shares))
     first = parts[int(np.argmax(shares))]
-    places, heights, counts = np.zeros((0, len(first.centre))), np.zeros(0), np.zeros(len(parts))
-    mixture, log_weights, k = shares, np.zeros(0), np.inf
-    for last in (False, False, True):
-        new = rng.multinomial(count if last else _PILOT, mixture)
+    places, heights = np.zeros((0, len(first.centre))), np.zeros(0)
+    counts, mixture, log_weights, k = np.zeros(len(parts)), shares, np.zeros(0), np.inf
+    for turn, wanted in enumerate((_PILOT, _PILOT, count, count)):
+        new = rng.multinomial(wanted, mixture)
         more = np.concatenate([part.sample(rng, n) for part, n in zip(parts, new, strict=True)])
         places = np.concatenate([places, more])
-        heights = np.concatenate([heights, _heights(more, joint, seen, workers)])
+        heights = np.concatenate([heights, _heights(more, joint, seen)])
         counts = counts + new
-        logs = np.stack([part.log_density(places) for part in parts])
-        proposal: Any = logsumexp(logs, b=counts[:, None] / len(places), axis=0)
+        used = counts > 0
+        logs = np.stack([part.log_density(places) for part, one in zip(parts, used, strict=True) if one])
+        proposal: Any = np.logaddexp.reduce(logs + np.log(counts[used] / len(places))[:, None], axis=0)
         ratio = np.where(np.isfinite(heights), heights - proposal, -np.inf)
         # ArviZ smooths the upper tail of the negative of what it is given, and has no place for -inf.
         log_weights, k = array_stats.psislw(-np.maximum(ratio, ratio.max() - 700.0))
-        if last:
+        if turn >= 2 and k <= most:
             break
         parts, counts = [*parts, _refined(np.exp(log_weights), places, first)], np.append(counts, 0.0)
         mixture = np.concatenate([_KEPT * shares, np.zeros(len(parts) - len(modes) - 1), [1 - _KEPT]])

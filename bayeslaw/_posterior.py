@@ -101,16 +101,16 @@ class Posterior:
         Derived quantities follow at the end. Columns: mean, sd, lower, median, upper, ess_bulk, ess_tail, r_hat.
         """
         check_prob(prob)
-        both = self.tree["posterior"].to_dataset().merge(self.derived)
+        both = self.draws | {str(name): array.to_numpy() for name, array in self.derived.data_vars.items()}
         tails = [(1 - prob) / 2, 0.5, (1 + prob) / 2]
         rows: dict[str, list[float]] = {}
         diagnostics = diagnostics_of(both, self._settings)
-        for name, array in both.data_vars.items():
-            values = array.to_numpy().reshape(-1, *array.shape[2:])
+        for name, array in both.items():
+            values = array.reshape(-1, *array.shape[2:])
             for index in np.ndindex(values.shape[1:]):
-                label = str(name) + (f"[{','.join(map(str, index))}]" if index else "")
+                label = name + (f"[{','.join(map(str, index))}]" if index else "")
                 one = values[(slice(None), *index)]
-                marks = [float(diagnostics[kind][name].to_numpy()[index]) for kind in ("ess_bulk", "ess_tail", "r_hat")]
+                marks = [float(diagnostics[kind][name][index]) for kind in ("ess_bulk", "ess_tail", "r_hat")]
                 rows[label] = [one.mean(), one.std(ddof=1), *np.quantile(one, tails), *marks]
         columns = ["mean", "sd", "lower", "median", "upper", "ess_bulk", "ess_tail", "r_hat"]
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -121,12 +121,11 @@ class Posterior:
     def status(self) -> tuple[Status, ...]:
         """Sentences with advice: sampler problems first, then what the data could not say."""
         notes = [Status(**note) for note in json.loads(self.tree.attrs["notes"])]
-        posterior, stats = (self.tree[name].to_dataset() for name in ("posterior", "sample_stats"))
+        stats = {str(name): array.to_numpy() for name, array in self.tree["sample_stats"].data_vars.items()}
         columns = {str(name): array.to_numpy() for name, array in self.tree["constant_data"].data_vars.items()}
         found = self.joint.law.check_fit(columns, flat(self))
-        return tuple(
-            sampler_status(posterior, stats, self._settings) + prior_status(self.joint, flat(self)) + found + notes
-        )
+        sampling = sampler_status(self.draws, stats, self._settings)
+        return tuple(sampling + prior_status(self.joint, flat(self)) + found + notes)
 
     @property
     def ok(self) -> bool:
@@ -147,7 +146,7 @@ class Posterior:
         observed = self.tree["observed_data"][self.response].to_numpy()
         keys: dict[str, Any] = dict(zip(_GROUPS, jax.random.split(jax.random.key(seed), 4), strict=True))
         ids = {name: self.tree["posterior"][name].to_numpy() for name in ("chain", "draw")}
-        prior = prior_draws(self.joint, seed + 1)[0]
+        prior = prior_draws(self.joint, seed + 1).values
         prior_ids = {"chain": np.arange(1), "draw": np.arange(len(next(iter(prior.values()))))}
 
         def simulate(group: str, values: Mapping[str, Any], where: Mapping[str, np.ndarray]) -> xr.Dataset:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -17,8 +18,9 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._modes import STARTS, Mode, Observed, climb, density_of, values_of
 from bayeslaw._tree import Joint
 
-BLOCK = 50  # iterations per call of the compiled program: progress and interruption happen in between
-_PHASE = 2  # blocks before the first change of the metric
+BLOCK = 250  # iterations per call of the compiled program at most: progress and interruption happen in between
+_BLOCK_ROWS = 2**18  # and that times the number of runs, roughly
+_PHASE = 100  # iterations before the first change of the metric, of which it forgets the first half
 _FORGOTTEN = 7.0  # a mode that holds less than e^-7 of the mass of the best is not sampled
 
 _restart, _adapt = dual_averaging()
@@ -56,9 +58,9 @@ def _begin(key: Array, mode: Mode, joint: Joint, seen: Observed) -> Chain:
 
 
 @jax.jit
-def _advance(chain: Chain, adapting: Array, target_accept: Array, joint: Joint, seen: Observed) -> Any:
-    """`BLOCK` iterations, in which the step size adapts or not: the chain after them, its places (BLOCK, d), the
-    parameters' values and the statistics."""
+def _advance(chain: Chain, count: Array, adapting: Array, target_accept: Array, joint: Joint, seen: Observed) -> Any:
+    """`count` iterations, in which the step size adapts or not: the chain after them, its places (BLOCK, d), the
+    parameters' values and the statistics; what is beyond `count` means nothing."""
     key, first = jax.random.split(chain.key)
     density = density_of(joint, seen)
     # The step size is set by hand: NumPyro's adaptation restarts at each of its windows and forgets what it learned.
@@ -70,8 +72,8 @@ def _advance(chain: Chain, adapting: Array, target_accept: Array, joint: Joint, 
     )
     state = kernel.init(first, 0, jnp.zeros_like(chain.place), (), {})
 
-    def step(carry: Any, _: None) -> Any:
-        state, size, averaging = carry
+    def step(i: Array, carry: Any) -> Any:
+        state, size, averaging, record = carry
         state = state._replace(adapt_state=state.adapt_state._replace(step_size=size))
         state = kernel.sample(state, (), {})
         stats = {
@@ -85,13 +87,22 @@ def _advance(chain: Chain, adapting: Array, target_accept: Array, joint: Joint, 
         adapted = _adapt(target_accept - state.accept_prob, averaging)
         averaging = jax.tree.map(lambda new, old: jnp.where(adapting, new, old), adapted, averaging)
         size = jnp.where(adapting, jnp.exp(averaging[0]), size)
-        return (state, size, averaging), (state.z, stats)
+        record = jax.tree.map(lambda all, one: all.at[i].set(one), record, (state.z, stats))
+        return state, size, averaging, record
 
-    carry = (state, chain.step_size, chain.averaging)
-    (state, size, averaging), (moves, stats) = jax.lax.scan(step, carry, None, length=BLOCK)
+    record = {
+        "lp": jnp.zeros(BLOCK),
+        "energy": jnp.zeros(BLOCK),
+        "diverging": jnp.zeros(BLOCK, dtype=bool),
+        "n_steps": jnp.zeros(BLOCK, dtype=state.num_steps.dtype),
+        "acceptance_rate": jnp.zeros(BLOCK),
+        "step_size": jnp.zeros(BLOCK),
+    }
+    carry = (state, chain.step_size, chain.averaging, (jnp.zeros((BLOCK, len(state.z))), record))
+    state, size, averaging, (moves, stats) = jax.lax.fori_loop(0, count, step, carry)
     places = chain.place + moves @ chain.root.T
     return (
-        Chain(key, places[-1], chain.root, size, averaging),
+        Chain(key, places[count - 1], chain.root, size, averaging),
         places,
         jax.vmap(lambda z: values_of(joint, z))(places),
         stats,
@@ -106,7 +117,7 @@ def _rounded(chains: list[Chain], places: list[np.ndarray]) -> list[Chain]:
     """
     moves = [
         np.linalg.solve(np.asarray(chain.root), (place - place.mean(0)).T).T
-        for chain, place in zip(chains, (place[BLOCK:] for place in places), strict=True)
+        for chain, place in zip(chains, (place[_PHASE // 2 :] for place in places), strict=True)
     ]
     moves = np.concatenate(moves)
     count, d = moves.shape
@@ -125,13 +136,13 @@ def _settled(chain: Chain) -> Chain:
     return chain._replace(step_size=jnp.exp(chain.averaging[1]))
 
 
-def _phases(blocks: int) -> list[int]:
-    """How many blocks there are between changes of the metric; in the last phase only the step size adapts."""
+def _phases(warmup: int) -> list[int]:
+    """How many iterations there are between changes of the metric; in the last phase only the step size adapts."""
     phases, size = [], _PHASE
-    while sum(phases) + size + _PHASE <= blocks:
+    while sum(phases) + size + _PHASE <= warmup:
         phases.append(size)
         size = max(_PHASE, sum(phases))
-    return [*phases, blocks - sum(phases)]
+    return [*phases, warmup - sum(phases)]
 
 
 def find_modes(candidates: np.ndarray, joint: Joint, seen: Observed, workers: int) -> tuple[list[Mode], list[Status]]:
@@ -160,11 +171,6 @@ def find_modes(candidates: np.ndarray, joint: Joint, seen: Observed, workers: in
     return [mode if mode.evidence > best.evidence - _FORGOTTEN else best for mode in modes], notes
 
 
-def iterations(warmup: int, draws: int) -> int:
-    """How many iterations a chain makes: whole blocks."""
-    return (-(-warmup // BLOCK) - -draws // BLOCK) * BLOCK
-
-
 def sample(
     modes: Sequence[Mode],
     joint: Joint,
@@ -183,28 +189,30 @@ def sample(
     interrupt is heard. Between phases of the warm-up the chains share what they learned of the metric.
     """
     target = jnp.asarray(target_accept)
-    phases, kept = _phases(-(-warmup // BLOCK)), -(-draws // BLOCK)
+    *phases, last = _phases(warmup)
+    block = int(np.clip(_BLOCK_ROWS // len(seen.response), 25, BLOCK))
     stop = threading.Event()
     keys = jax.random.split(jax.random.key(seed), len(modes))
     chains = [_begin(key, mode, joint, seen) for key, mode in zip(keys, modes, strict=True)]
 
-    def advance(chain: Chain, blocks: int, adapting: bool) -> Any:
+    def advance(chain: Chain, count: int, adapting: bool) -> Any:
         found = []
-        for _ in range(blocks):
+        for begin in range(0, count, block):
             if stop.is_set():
                 break
-            chain, *out = _advance(chain, np.asarray(adapting), target, joint, seen)
-            found.append(jax.tree.map(np.asarray, out))  # waits for this block
-            tell(BLOCK)
+            steps = min(block, count - begin)
+            chain, *out = _advance(chain, np.asarray(steps), np.asarray(adapting), target, joint, seen)
+            found.append(jax.tree.map(itemgetter(slice(steps)), jax.tree.map(np.asarray, out)))  # waits for it
+            tell(steps)
         return chain, jax.tree.map(lambda *parts: np.concatenate(parts), *found) if found else None
 
-    for blocks in phases[:-1]:
-        results = in_threads(lambda chain, blocks=blocks: advance(chain, blocks, True), chains, workers, stop)
+    for count in phases:
+        results = in_threads(lambda chain, count=count: advance(chain, count, True), chains, workers, stop)
         chains = _rounded([chain for chain, _ in results], [out[0] for _, out in results])
     results = in_threads(
-        lambda chain: advance(_settled(advance(chain, phases[-1], True)[0]), kept, False), chains, workers, stop
+        lambda chain: advance(_settled(advance(chain, last, True)[0]), draws, False), chains, workers, stop
     )
-    _, values, stats = jax.tree.map(lambda *parts: np.stack(parts)[:, :draws], *(out for _, out in results))
+    _, values, stats = jax.tree.map(lambda *parts: np.stack(parts), *(out for _, out in results))
     return values, stats
 
 

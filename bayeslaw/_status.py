@@ -1,54 +1,58 @@
 """Whether a posterior can be trusted, in sentences with advice."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-import xarray as xr
 
 from bayeslaw._errors import Status
-from bayeslaw._identify import prior_draws
+from bayeslaw._identify import prior_of
 from bayeslaw._tree import Joint, float64
 
 _MAX_RHAT, _MIN_ESS_PER_CHAIN = 1.01, 100  # Vehtari et al. 2021, arXiv 1903.08008
+_TAILS = (0.05, 0.95)  # the quantiles of which tail ESS is the ESS, ibid. section 4.3
 _NARROWED = 0.9  # a posterior sd above this share of the prior's says the data added little
 
 
-def diagnostics_of(draws: xr.Dataset, settings: Mapping[str, Any]) -> dict[str, xr.Dataset]:
-    """Bulk and tail ESS and R-hat of every variable, by ArviZ; NaN where they cannot be computed.
+def diagnostics_of(draws: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
+    """Bulk and tail ESS and R-hat, by ArviZ, of variables (chain, draw, ...), each of the shape of one draw; NaN where
+    they cannot be computed.
 
     Draws by importance sampling have no order: what their weights are worth stands in for both ESS.
     """
-    import arviz_stats  # noqa: F401  (registers the .azstats accessor)
+    from arviz_stats.base.array import array_stats
 
-    nothing = draws.mean(("chain", "draw")) * np.nan
+    def each(function: Callable[..., Any], **options: Any) -> dict[str, np.ndarray]:
+        found = {name: np.full(array.shape[2:], np.nan) for name, array in draws.items()}
+        for name, array in draws.items():
+            # What follows from fixed parameters alone does not vary and has no diagnostics.
+            if array.shape[1] >= 4 and not (array == array[:1, :1]).all():
+                found[name] = np.asarray(function(array, chain_axis=0, draw_axis=1, **options))
+        return found
+
     if settings.get("method") == "importance":
-        return {
-            "ess_bulk": nothing.fillna(settings["ess"]),
-            "ess_tail": nothing.fillna(settings["ess"]),
-            "r_hat": nothing,
-        }
-    # What follows from fixed parameters alone does not vary and has no diagnostics.
-    varies = [name for name, array in draws.data_vars.items() if not (array == array.isel(chain=0, draw=0)).all()]
-    if draws.sizes["draw"] < 4 or not varies:
-        return dict.fromkeys(("ess_bulk", "ess_tail", "r_hat"), nothing)
-    stats = draws[varies].azstats
-    found = {"ess_bulk": stats.ess(method="bulk"), "ess_tail": stats.ess(method="tail")}
-    found["r_hat"] = stats.rhat() if draws.sizes["chain"] > 1 else found["ess_bulk"] * np.nan
-    return {kind: nothing.assign(values.data_vars) for kind, values in found.items()}
+        worth = {name: np.full(array.shape[2:], settings["ess"]) for name, array in draws.items()}
+        return {"ess_bulk": worth, "ess_tail": worth, "r_hat": {name: one * np.nan for name, one in worth.items()}}
+    bulk = each(array_stats.ess, method="bulk")
+    tail = each(array_stats.ess, method="tail", prob=_TAILS)
+    several = len(next(iter(draws.values()))) > 1
+    r_hat = each(array_stats.rhat) if several else {name: one * np.nan for name, one in bulk.items()}
+    return {"ess_bulk": bulk, "ess_tail": tail, "r_hat": r_hat}
 
 
-def sampler_status(draws: xr.Dataset, stats: xr.Dataset, settings: Mapping[str, Any]) -> list[Status]:
+def sampler_status(
+    draws: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> list[Status]:
     """What forbids using the draws: R-hat, bulk and tail ESS, divergences; and what only slows sampling."""
-    chains = draws.sizes["chain"]
+    chains = len(next(iter(draws.values())))
     if settings.get("method") == "importance":
         ess, need = settings["ess"], _MIN_ESS_PER_CHAIN * chains
         return [] if ess >= need else [Status(f"ESS is {ess:.0f}, below {need}: raise draws.", serious=True)]
     found, diagnostics = [], diagnostics_of(draws, settings)
     if chains == 1:
         found.append(Status("one chain: R-hat cannot be computed; run at least four.", serious=True))
-    rhat = {str(n): float(a.max()) for n, a in diagnostics["r_hat"].data_vars.items()}
+    rhat = {name: float(np.max(array)) for name, array in diagnostics["r_hat"].items()}
     bad = [f"{name} {value:.3f}" for name, value in rhat.items() if chains > 1 and not value <= _MAX_RHAT]
     if bad:
         found.append(
@@ -59,7 +63,7 @@ def sampler_status(draws: xr.Dataset, stats: xr.Dataset, settings: Mapping[str, 
             )
         )
     for kind, name in (("bulk", "ess_bulk"), ("tail", "ess_tail")):
-        ess = {str(n): float(a.min()) for n, a in diagnostics[name].data_vars.items()}
+        ess = {one: float(np.min(array)) for one, array in diagnostics[name].items()}
         worst = min(ess, key=lambda one: ess[one] if np.isfinite(ess[one]) else -1.0)
         need = _MIN_ESS_PER_CHAIN * chains
         if not ess[worst] >= need:
@@ -86,14 +90,14 @@ def sampler_status(draws: xr.Dataset, stats: xr.Dataset, settings: Mapping[str, 
 @float64
 def prior_status(joint: Joint, draws: Mapping[str, np.ndarray]) -> list[Status]:
     """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
-    values, before, _ = prior_draws(joint, 0)
+    values, before, *_ = prior_of(joint)
     after = _unconstrain(joint, draws)
     weak = []
     deviations = joint.law.deviations()
     for name in [one for one in before if one not in deviations]:
         # The size of deviations may well be zero, where its logarithm has no end.
         prior, posterior = (values, draws) if name in deviations.values() else (before, after)
-        share = np.std(np.asarray(posterior[name]), axis=0) / np.std(np.asarray(prior[name]), axis=0)
+        share = np.std(np.asarray(posterior[name]), axis=0) / np.std(prior[name], axis=0)
         if np.any(share > _NARROWED):
             weak.append(f"{name} ({np.max(share):.0%} of the prior's sd)")
     if not weak:

@@ -287,7 +287,17 @@ def as_joint(law: Any, noise: Any) -> Joint:
 
     Prior hyperparameters and constants become (NumPy) arrays, so that changing one does not compile anew.
     """
-    joint = _joint(law, noise)
+    if isinstance(law, type) and (noise is None or isinstance(noise, type)):
+        return _of_classes(law, noise)
+    return _checked(_joint(law, noise))
+
+
+@functools.lru_cache(maxsize=64)
+def _of_classes(law: type, noise: type | None) -> Joint:
+    return _checked(_joint(law, noise))
+
+
+def _checked(joint: Joint) -> Joint:
     found = joint.sites()
     for name in (joint.response, *joint.columns()):
         if name in found:

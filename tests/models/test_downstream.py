@@ -129,7 +129,7 @@ def steps() -> tuple[bl.Posterior, bl.Posterior]:
     params, ratio = (x.ravel() for x in np.meshgrid([1e7, 8e7, 1.5e8, 4e8, 1.4e9], [20, 80, 160, 640]))
     frame = bl.simulate(LAW, {"params": params, "tokens": params * ratio}, noise=bl.LogNormal(scale=0.005), seed=3)
     frame = frame.join(bl.simulate(TRUTH, frame[["loss"]], noise=bl.Normal(scale=0.008), seed=4).error)
-    options = {"draws": 500, "warmup": 500, "progress": False}
+    options = {"draws": 1000, "warmup": 500, "progress": False}
     small = frame[frame.params < 1e9]
     return advised_fit(Overtraining, small, seed=1, **options), advised_fit(Downstream, frame, seed=2, **options)
 

@@ -12,7 +12,7 @@ from test_contract import POINTS
 
 import bayeslaw as bl
 from bayeslaw._columns import COLUMNS
-from bayeslaw._identify import prior_draws
+from bayeslaw._identify import prior_of
 from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import LAWS
 
@@ -34,7 +34,7 @@ def world(law: type[bl.AbstractLaw]) -> pd.DataFrame:
             table[name] = np.round(spread) if name in ("samples", "trials") else spread
             if COLUMNS[name].high <= 1:
                 table[name] = rng.uniform(0.1, 0.9, 48)
-    middle = jax.tree.map(lambda z: jnp.median(z, axis=0), prior_draws(joint, 0)[1])
+    middle = prior_of(joint).centre
     truth = joint.fill(joint.constrain(middle))
     response = np.asarray(truth.draw(jax.random.key(1), {name: jnp.asarray(one) for name, one in table.items()}))
     named = {name: np.asarray(labels[name])[one.astype(int)] if name in labels else one for name, one in table.items()}
