@@ -1,13 +1,16 @@
 """How long a fit takes, side by side: this library, NumPyro, PyMC, PyMC + nutpie, BlackJAX, scipy with a bootstrap.
 
-    python benchmarks/speed.py              # all contenders on Chinchilla's runs, three processes each
-    python benchmarks/speed.py many         # 200 fits of tables of one size, ours against nutpie's compiled model
-    python benchmarks/speed.py rows         # seconds, effective draws and memory from 1e2 to 1e5 runs
-    python benchmarks/speed.py chains       # and with the number of chains
+    python benchmarks/speed.py                  # all contenders on the four posteriors of problems.py
+    python benchmarks/speed.py penalised        # on one of them: chinchilla, penalised, pooled, farseer
+    python benchmarks/speed.py many             # 200 fits of tables of one size, ours against nutpie's compiled model
+    python benchmarks/speed.py rows             # seconds, effective draws and memory from 1e2 to 1e5 runs
+    python benchmarks/speed.py chains           # and with the number of chains
+    python benchmarks/speed.py gpu              # importance sampling, NUTS and allocations on the CPU and on a GPU
 
 Needs pymc, nutpie, numba and blackjax beside the library; contenders that are not installed are left out. Each prints a
-table in Markdown; docs/speed.md has them. A figure is the median of three; only ratios of one run mean anything, for
-machines differ and a busy one slows all.
+table in Markdown; docs/speed.md has them. A figure is the median of three further fits in a process, or of three
+processes (one for contenders whose first fit nobody asks about); only ratios of one run mean anything, for machines
+differ and a busy one slows all.
 """
 
 import argparse
@@ -20,72 +23,77 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from contenders import CHAINS, CONTENDERS, DRAWS
+from problems import PROBLEMS
 
 FITS = 3
+CHIEF = ("bayeslaw, NUTS", "bayeslaw, importance", "PyMC + nutpie")  # those measured with a warm cache too
 
 
-def tables(count: int, rows: int = 240) -> list[pd.DataFrame]:
-    """Made-up tables with the spread of Chinchilla's runs, from the same truth."""
-    import bayeslaw as bl
-
-    runs = bl.load_chinchilla()
-    found = []
-    for seed in range(count):
-        rng = np.random.default_rng(seed)
-        design = runs[["params", "tokens"]].sample(rows, replace=True, random_state=seed)
-        mean = 1.82 + 0.36 * (design.params / 1e9) ** -0.348 + 0.38 * (design.tokens / 1e11) ** -0.366
-        found.append(design.assign(loss=mean * np.exp(0.005 * rng.standard_t(5, rows))).reset_index(drop=True))
-    return found
+def tables(count: int, rows: int | None = None, problem: str = "chinchilla") -> list[pd.DataFrame]:
+    """Made-up tables from one truth."""
+    chosen = PROBLEMS[problem]
+    return [chosen.table(seed, rows or chosen.runs) for seed in range(count)]
 
 
-def measure(name: str) -> dict[str, Any]:
+def measure(problem: str, name: str) -> dict[str, Any]:
     """One process: the first fit with its imports, and further fits of other data of the same shape."""
-    data = json.loads(os.environ["BENCHMARK_TABLES"])
-    runs = [pd.read_csv(path) for path in data]
+    runs = [pd.read_csv(path) for path in json.loads(os.environ["BENCHMARK_TABLES"])]
     start = time.perf_counter()
-    contender = CONTENDERS[name]()
+    contender = CONTENDERS[name](problem)
     contender.fit(runs[0], 0)
     first = time.perf_counter() - start
-    seconds, cpu, found = [], [], []
+    seconds, cpu, found, worth = [], [], [], []
     for seed, table in enumerate(runs[1:], 1):
         start, used = time.perf_counter(), time.process_time()
         found.append(contender.fit(table, seed))
         seconds.append(time.perf_counter() - start)
         cpu.append(time.process_time() - used)
+        worth.append(getattr(contender, "worth", None))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # before ArviZ is loaded
-    if hasattr(contender, "ess"):
-        ess = [contender.ess(table, seed) for seed, table in enumerate(runs[1:], 1)]
-    else:
-        ess = [_least_ess(draws) for draws, _ in found]
+    both = [_diagnosed(draws) for draws, _ in found]
+    ess = [one if one is not None else least for one, (least, _) in zip(worth, both, strict=True)]
     gradients = [count / one for (_, count), one in zip(found, ess, strict=True)]
-    return {"first": first, "second": seconds, "cpu": cpu, "ess": ess, "gradients": gradients, "memory": memory}
+    r_hat = [np.nan if one is not None else most for one, (_, most) in zip(worth, both, strict=True)]
+    return {
+        "first": first, "second": seconds, "cpu": cpu, "ess": ess, "gradients": gradients, "r_hat": r_hat,
+        "memory": memory,
+    }  # fmt: skip
 
 
-def _least_ess(draws: dict[str, np.ndarray]) -> float:
+def _diagnosed(draws: dict[str, np.ndarray]) -> tuple[float, float]:
+    """The least bulk ESS and the largest R-hat."""
     from arviz_stats.base.array import array_stats
 
-    return min(float(array_stats.ess(array, chain_axis=0, draw_axis=1, method="bulk")) for array in draws.values())
+    axes: Any = {"chain_axis": 0, "draw_axis": 1}
+    ess = min(float(np.min(array_stats.ess(array, method="bulk", **axes))) for array in draws.values())
+    return ess, max(float(np.max(array_stats.rhat(array, **axes))) for array in draws.values())
 
 
-def in_process(name: str, files: list[str], cache: str) -> dict[str, Any]:
-    environment = {**os.environ, "BENCHMARK_TABLES": json.dumps(files), "BAYESLAW_COMPILATION_CACHE": cache}
-    command = [sys.executable, __file__, "measure", "--contender", name]
+def in_process(problem: str, name: str, files: list[str], cache: str) -> dict[str, Any]:
+    """`measure` in a process of its own, with compiled programs of all libraries kept in a folder of its own."""
+    environment = {
+        **os.environ, "BENCHMARK_TABLES": json.dumps(files), "BAYESLAW_COMPILATION_CACHE": cache,
+        "PYTENSOR_FLAGS": f"base_compiledir={cache}/pytensor", "NUMBA_CACHE_DIR": f"{cache}/numba",
+    }  # fmt: skip
+    command = [sys.executable, __file__, "measure", "--problem", problem, "--contender", name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{problem}, {name}: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _installed(name: str) -> bool:
+def _able(name: str, problem: str) -> bool:
+    """Whether a contender is installed and has an answer to the problem."""
     try:
-        CONTENDERS[name]()
-    except ImportError:
+        CONTENDERS[name](problem)
+    except (ImportError, NotImplementedError):
         return False
     return True
 
@@ -100,36 +108,40 @@ def versions() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {', '.join(found)}."
 
 
-def chinchilla() -> None:
+def single(problem: str) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for i, table in enumerate(tables(FITS + 1)):
+        for i, table in enumerate(tables(FITS + 1, problem=problem)):
             files.append(f"{folder}/{i}.csv")
             table.to_csv(files[-1], index=False)
-        for name in [name for name in CONTENDERS if _installed(name)]:
-            ours = name.startswith("bayeslaw")
-            cold = [in_process(name, files, tempfile.mkdtemp(dir=folder)) for _ in range(FITS)]
-            warm = [in_process(name, files, f"{folder}/warm") for _ in range(FITS + 1)][1:] if ours else []
+        for name in [name for name in CONTENDERS if _able(name, problem)]:
+            times = FITS if name in CHIEF and problem == "chinchilla" else 1
+            cold = [in_process(problem, name, files, tempfile.mkdtemp(dir=folder)) for _ in range(times)]
+            warm = []
+            if name in CHIEF:
+                kept = tempfile.mkdtemp(dir=folder)
+                warm = [in_process(problem, name, files, kept) for _ in range(times + 1)][1:]
             both = cold + warm
-            second, cpu, ess, gradients = (
+            second, cpu, ess, gradients, r_hat = (
                 statistics.median(value for one in both for value in one[what])
-                for what in ("second", "cpu", "ess", "gradients")
+                for what in ("second", "cpu", "ess", "gradients", "r_hat")
             )
             rows.append({
                 "": name,
                 "first fit, s": statistics.median(one["first"] for one in cold),
-                "warm cache, s": statistics.median(one["first"] for one in warm) if ours else np.nan,
+                "warm cache, s": statistics.median(one["first"] for one in warm) if warm else np.nan,
                 "second fit, s": second,
                 "CPU-s": cpu,
                 "min bulk ESS": ess,
                 "ESS/s": ess / second,
                 "gradients/ESS": gradients,
+                "max R-hat": f"{r_hat:.3f}" if np.isfinite(r_hat) else "",
                 "peak GiB": statistics.median(one["memory"] for one in both),
             })  # fmt: skip
-            print(rows[-1], file=sys.stderr)
-    print(f"240 runs, {CHAINS} x {DRAWS} draws. {versions()}\n")
-    print(_markdown(rows))
+            print(rows[-1], file=sys.stderr, flush=True)
+    print(f"{problem}: {PROBLEMS[problem].runs} runs, {CHAINS} x {DRAWS} draws. {versions()}\n")
+    print(f"{_markdown(rows)}\n", flush=True)
 
 
 def many() -> None:
@@ -137,9 +149,9 @@ def many() -> None:
     data = tables(count)
     rows = []
     for name in ("bayeslaw, NUTS", "bayeslaw, importance", "PyMC + nutpie"):
-        if not _installed(name):
+        if not _able(name, "chinchilla"):
             continue
-        contender = CONTENDERS[name]()
+        contender = CONTENDERS[name]("chinchilla")
         contender.fit(data[0], 0)
         singles = []
         for i in range(1, 4):
@@ -166,7 +178,7 @@ def scaling(what: str) -> None:
 
     rows = []
     for size in (100, 1000, 10_000, 100_000) if what == "rows" else (1, 2, 4, 8, 16):
-        data = tables(1, size if what == "rows" else 240)[0]
+        data = tables(1, size if what == "rows" else None)[0]
         options = {"chains": 4 if what == "rows" else size, "progress": False}
         bl.fit(Chinchilla, data, **options)
         start, used = time.perf_counter(), time.process_time()
@@ -183,6 +195,48 @@ def scaling(what: str) -> None:
     print(_markdown(rows))
 
 
+def gpu() -> None:
+    """Seconds of second calls. A chain is a sequence of small steps: a GPU helps where each has many runs."""
+    import jax
+
+    import bayeslaw as bl
+    from bayeslaw.models import Chinchilla
+
+    sizes = (240, 100_000)
+    data = {size: tables(3, size) for size in sizes}
+    rows = []
+    for kind in ("cpu", "gpu"):
+        with jax.default_device(jax.devices(kind)[0]):
+            options: dict[str, Any] = {"workers": 1, "progress": False}  # the device is that of a thread
+            row: dict[str, Any] = {"": str(jax.devices(kind)[0].device_kind)}
+            for size in sizes:
+                weighted = {"method": "importance", **options}
+                short = {"chains": 1, "draws": 100, "warmup": 100, **options}
+                row[f"importance, {size} runs"] = _second(Chinchilla, data[size], weighted)
+                row[f"NUTS, 1 x (100 + 100), {size} runs"] = _second(Chinchilla, data[size], short)
+            posterior = bl.fit(Chinchilla, data[240][0], method="importance", **options)
+            budgets = np.geomspace(1e20, 1e26, 50)
+            bl.allocate(posterior, flops=budgets)
+            start = time.perf_counter()
+            bl.allocate(posterior, flops=budgets * 1.1)
+            rows.append(row | {"allocate, 4000 draws x 50 budgets": time.perf_counter() - start})
+    print(f"{versions()}\n")
+    print(_markdown(rows))
+
+
+def _second(law: Any, data: list[pd.DataFrame], options: dict[str, Any]) -> float:
+    import bayeslaw as bl
+
+    seconds = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="this posterior is not a result yet")  # too short, on purpose
+        for seed, table in enumerate(data):
+            start = time.perf_counter()
+            bl.fit(law, table, seed=seed, **options)
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
+
+
 def _markdown(rows: list[dict[str, Any]]) -> str:
     def shown(value: Any) -> str:
         if not isinstance(value, float):
@@ -195,17 +249,20 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "what", nargs="?", default="chinchilla", choices=["chinchilla", "many", "rows", "chains", "measure"]
-    )
+    what = ["all", *PROBLEMS, "many", "rows", "chains", "gpu", "measure"]
+    parser.add_argument("what", nargs="?", default="all", choices=what)
+    parser.add_argument("--problem", help=argparse.SUPPRESS)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.what == "measure":
-        print(json.dumps(measure(given.contender)))
-    elif given.what == "chinchilla":
-        chinchilla()
+        print(json.dumps(measure(given.problem, given.contender)))
+    elif given.what in ("all", *PROBLEMS):
+        for problem in PROBLEMS if given.what == "all" else [given.what]:
+            single(problem)
     elif given.what == "many":
         many()
+    elif given.what == "gpu":
+        gpu()
     else:
         scaling(given.what)
 

@@ -4,6 +4,7 @@ Each says where its expected figure comes from: *published* in the paper or its 
 published data, *ours* where no one has published it. Their point fits come from `gadre.py`.
 """
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,7 +174,8 @@ def test_cheapest_model_for_an_error(steps: tuple[bl.Posterior, bl.Posterior]) -
     found = bl.allocate(both, both.prior.decisions()["cheapest"], target=target, inference_tokens=0)
     params, at_edge = (found.draws[name].to_numpy()[..., 0] for name in ("params", "at_edge"))
 
-    law, error = steps[0].law, steps[1].law
+    kept = both.shape[1]
+    law, error = (jax.tree.map(lambda draws: draws[:, :kept], step.law) for step in steps)
     needed = 3 - np.log((error.eps - target) / error.d3) / error.gamma
     size = 1 / (1 + (law.Mstar / 20) ** (2 * law.eta))
     with np.errstate(invalid="ignore"):
