@@ -22,7 +22,7 @@ MAX_PARETO_K = 0.5  # above it the weights of importance sampling have no finite
 _TARGETS = (0.9, 0.95, 0.99)
 _WARMUP = {"nuts": 300, "importance": 300, "plain": 1000}
 _FEW = 4  # prior draws of which every other search starts at the likeliest
-_PROPOSALS = 1.5  # per draw of importance sampling
+_PROPOSALS = 1.4  # per draw of importance sampling
 
 
 def _warned[**P](function: Callable[P, Posterior]) -> Callable[P, Posterior]:

@@ -12,7 +12,7 @@ from bayeslaw._modes import Mode, Observed, density_of, values_of
 from bayeslaw._tree import Joint
 
 _DF = 5.0  # of the proposals: tails heavier than a posterior's, centres not much lower
-_PILOT = 1024  # proposals by which the approximation is refined, each time
+_PILOT = 2048  # proposals by which the approximation is refined
 _BATCH = 1024  # densities per call: XLA shares them among cores
 _TABLE = 2**21  # densities of (proposals x runs) that one call of the compiled program computes at most
 _KEPT = 0.2  # share of the final proposals that come from the first approximation
@@ -37,10 +37,10 @@ class Component(NamedTuple):
     def log_density(self, z: np.ndarray) -> np.ndarray:
         d = len(self.centre)
         u = (z - self.centre) @ np.linalg.inv(self.root).T
-        u = u / np.where(u > 0, self.scales[1], self.scales[0])
+        u *= np.where(u > 0, 1 / self.scales[1], 1 / self.scales[0])
         height = gammaln((_DF + d) / 2) - gammaln(_DF / 2) - d / 2 * np.log(_DF * np.pi)
         height -= np.linalg.slogdet(self.root)[1] + np.log(self.scales.mean(axis=0)).sum()
-        return height - (_DF + d) / 2 * np.log1p((u**2).sum(axis=1) / _DF)
+        return height - (_DF + d) / 2 * np.log1p(np.einsum("ij,ij->i", u, u) / _DF)
 
 
 class Weighted(NamedTuple):
@@ -103,8 +103,8 @@ def _refined(weights: np.ndarray, places: np.ndarray, first: Component) -> Compo
 
 
 def weigh(modes: Sequence[Mode], joint: Joint, seen: Observed, *, count: int, most: float, seed: int) -> Weighted:
-    """Importance sampling in three rounds: proposals at the modes, then twice from the moments that they show; and in a
-    fourth where Pareto k-hat is above `most`.
+    """Importance sampling in two rounds: proposals at the modes, then from the moments that these show; and a third
+    like the second where Pareto k-hat is above `most`.
 
     All proposals are weighted against the mixture that they came from (Cornuet et al. 2012, adaptive multiple
     importance sampling), and the weights smoothed (Vehtari et al. 2024, arXiv 1507.02646).
@@ -119,7 +119,7 @@ def weigh(modes: Sequence[Mode], joint: Joint, seen: Observed, *, count: int, mo
     first = parts[int(np.argmax(shares))]
     places, heights = np.zeros((0, len(first.centre))), np.zeros(0)
     counts, mixture, log_weights, k = np.zeros(len(parts)), shares, np.zeros(0), np.inf
-    for turn, wanted in enumerate((_PILOT, _PILOT, count, count)):
+    for turn, wanted in enumerate((_PILOT, count, count)):
         new = rng.multinomial(wanted, mixture)
         more = np.concatenate([part.sample(rng, n) for part, n in zip(parts, new, strict=True)])
         places = np.concatenate([places, more])
@@ -131,7 +131,7 @@ def weigh(modes: Sequence[Mode], joint: Joint, seen: Observed, *, count: int, mo
         ratio = np.where(np.isfinite(heights), heights - proposal, -np.inf)
         # ArviZ smooths the upper tail of the negative of what it is given, and has no place for -inf.
         log_weights, k = array_stats.psislw(-np.maximum(ratio, ratio.max() - 700.0))
-        if turn >= 2 and k <= most:
+        if turn and k <= most:
             break
         parts, counts = [*parts, _refined(np.exp(log_weights), places, first)], np.append(counts, 0.0)
         mixture = np.concatenate([_KEPT * shares, np.zeros(len(parts) - len(modes) - 1), [1 - _KEPT]])

@@ -14,7 +14,7 @@ from bayeslaw._fit import quiet_fit
 from bayeslaw._posterior import Posterior
 from bayeslaw._runs import read_table
 from bayeslaw._sampler import Progress, reporter
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._tree import Joint, as_joint, float64
 
 
 def fit_many(
@@ -49,6 +49,8 @@ def fit_many(
     first fit that fails, after which finished fits are still in `folder`.
     """
     names, jobs = _jobs(law, runs)
+    joints = _joints([law for law, _ in jobs], options.get("noise"))
+    jobs = [(joints[id(law)], table) for law, table in jobs]
     known = {"noise", "columns", "method", "chains", "draws", "warmup", "target_accept"}
     unknown = sorted(set(options) - known)
     if unknown:
@@ -108,6 +110,12 @@ def _jobs(law: Any, runs: Any) -> tuple[list[Any] | None, list[tuple[Any, Any]]]
     return names, list(zip(each(law, many[0]), each(runs, many[1]), strict=True))
 
 
+@float64
+def _joints(laws: Sequence[Any], noise: Any) -> dict[int, Joint]:
+    """What is made of each law, once: it keeps what follows from the prior."""
+    return {id(law): as_joint(law, noise) for law in laws}
+
+
 def _run(jobs: list[Any], workers: int | None) -> Iterator[tuple[int, Posterior]]:
     """The fits as they are done, on joblib's active backend."""
     from joblib import Parallel, delayed
@@ -125,7 +133,7 @@ def _run(jobs: list[Any], workers: int | None) -> Iterator[tuple[int, Posterior]
     yield from parallel(one(*job) for job in jobs)
 
 
-def _one(i: int, law: Any, runs: Any, seed: int, options: Mapping[str, Any]) -> tuple[int, Posterior]:
+def _one(i: int, law: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> tuple[int, Posterior]:
     posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
     _ = posterior.status  # found here, in parallel
     return i, posterior
@@ -138,12 +146,11 @@ def _load(file: Path) -> Posterior:
 
 
 @float64
-def _fingerprint(law: Any, runs: Any, seed: int, options: Mapping[str, Any]) -> str:
+def _fingerprint(joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> str:
     """A name for a fit that says all that its draws depend on."""
     from bayeslaw import __version__
     from bayeslaw._codec import encode
 
-    joint = as_joint(law, options.get("noise"))
     frame = read_table(runs, options.get("columns"))
     rest = {name: value for name, value in sorted(options.items()) if name not in ("noise", "columns")}
     about = [encode(joint.law), encode(joint.noise), list(map(str, frame.columns)), rest, seed, __version__]

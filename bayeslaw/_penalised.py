@@ -22,9 +22,10 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._noise import AbstractNoise, UntunedT
 from bayeslaw._penalty import Penalty, Target, default_penalty
-from bayeslaw._tree import Scalar, as_prior, evaluate, fill, float64
+from bayeslaw._tree import Joint, Scalar, as_prior, evaluate, fill, float64
 
 _COLLINEAR = 0.98  # correlation of two log scale columns above which their exponents are not told apart
+_FEW = 400  # draws of which the median optimum is taken
 _OUTSIDE = 0.1  # share of runs whose optimum may lie outside the swept range before it is said
 
 
@@ -190,7 +191,8 @@ class Penalised(AbstractWrapper):
 
     def check_fit(self, runs: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> list[Status]:
         notes = super().check_fit(runs, draws)
-        best = _median_optimum(self, draws, {name: jnp.asarray(values) for name, values in runs.items()})
+        few = {name: values[:: max(1, len(values) // _FEW)] for name, values in draws.items()}
+        best = _median_optimum(Joint(self, None), few, {name: jnp.asarray(values) for name, values in runs.items()})
         for name in self.penalties:
             low, high = runs[name].min(), runs[name].max()
             where = np.asarray(best[name])
@@ -247,8 +249,9 @@ def _collinear(name: str, columns: Mapping[str, np.ndarray]) -> list[Status]:
 
 @float64
 @jax.jit
-def _median_optimum(law: Any, draws: Mapping[str, Any], runs: Mapping[str, Array]) -> dict[str, Array]:
+def _median_optimum(joint: Joint, draws: Mapping[str, Any], runs: Mapping[str, Array]) -> dict[str, Array]:
     """The posterior median of each optimum at the scale of each run."""
+    law = joint.law
     names = law.hyperparameters()
     scale = {name: values for name, values in runs.items() if name not in names}
 

@@ -287,6 +287,8 @@ def as_joint(law: Any, noise: Any) -> Joint:
 
     Prior hyperparameters and constants become (NumPy) arrays, so that changing one does not compile anew.
     """
+    if isinstance(law, Joint):
+        return law
     if isinstance(law, type) and (noise is None or isinstance(noise, type)):
         return _of_classes(law, noise)
     return _checked(_joint(law, noise))

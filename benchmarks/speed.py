@@ -203,23 +203,26 @@ def gpu() -> None:
     from bayeslaw.models import Chinchilla
 
     sizes = (240, 100_000)
-    data = {size: tables(3, size) for size in sizes}
+    data = {size: tables(8, size) for size in sizes}
     rows = []
     for kind in ("cpu", "gpu"):
-        with jax.default_device(jax.devices(kind)[0]):
-            options: dict[str, Any] = {"workers": 1, "progress": False}  # the device is that of a thread
-            row: dict[str, Any] = {"": str(jax.devices(kind)[0].device_kind)}
-            for size in sizes:
-                weighted = {"method": "importance", **options}
-                short = {"chains": 1, "draws": 100, "warmup": 100, **options}
-                row[f"importance, {size} runs"] = _second(Chinchilla, data[size], weighted)
-                row[f"NUTS, 1 x (100 + 100), {size} runs"] = _second(Chinchilla, data[size], short)
-            posterior = bl.fit(Chinchilla, data[240][0], method="importance", **options)
-            budgets = np.geomspace(1e20, 1e26, 50)
-            bl.allocate(posterior, flops=budgets)
+        device = jax.devices(kind)[0]
+        jax.config.update("jax_default_device", device)
+        row: dict[str, Any] = {"": device.device_kind}
+        for size in sizes:
+            weighted = {"method": "importance", "progress": False}
+            short = {"chains": 1, "draws": 100, "warmup": 100, "progress": False}
+            row[f"importance, {size} runs"] = _second(Chinchilla, data[size][:3], weighted)
+            row[f"NUTS, 1 x (100 + 100), {size} runs"] = _second(Chinchilla, data[size][:3], short)
             start = time.perf_counter()
-            bl.allocate(posterior, flops=budgets * 1.1)
-            rows.append(row | {"allocate, 4000 draws x 50 budgets": time.perf_counter() - start})
+            bl.fit_many(Chinchilla, data[size], method="importance", progress=False)
+            row[f"fit_many, 8 x {size} runs"] = time.perf_counter() - start
+        posterior = bl.fit(Chinchilla, data[240][0], method="importance", progress=False)
+        budgets = np.geomspace(1e20, 1e26, 50)
+        bl.allocate(posterior, flops=budgets)
+        start = time.perf_counter()
+        bl.allocate(posterior, flops=budgets * 1.1)
+        rows.append(row | {"allocate, 4000 draws x 50 budgets": time.perf_counter() - start})
     print(f"{versions()}\n")
     print(_markdown(rows))
 
