@@ -20,7 +20,7 @@ from bayeslaw._tree import Joint, as_joint, float64
 Method = Literal["nuts", "importance", "plain"]
 MAX_PARETO_K = 0.5  # above it the weights of importance sampling have no finite variance
 _TARGETS = (0.9, 0.95, 0.99)
-_WARMUP = {"nuts": 300, "importance": 300, "plain": 1000}
+_WARMUP = {"nuts": 200, "importance": 200, "plain": 1000}
 _FEW = 4  # prior draws of which every other search starts at the likeliest
 _PROPOSALS = 1.4  # per draw of importance sampling
 
@@ -70,7 +70,7 @@ def fit(
       coordinates whitened there. `"importance"` weights draws from an approximation at the mode: for hundreds of fits
       of easy posteriors; where its weights cannot be trusted (Pareto k-hat above 0.5) the fit is by NUTS, and a
       status says so. `"plain"` is NumPyro's NUTS on the model as it stands, the slow reference for both.
-    - `chains`, `draws`, `warmup`: chains, draws kept per chain, and adaptation steps before them (300; 1000 for plain).
+    - `chains`, `draws`, `warmup`: chains, draws kept per chain, and adaptation steps before them (200; 1000 for plain).
     - `target_accept`: the acceptance rate that sets the step size. When left out, 0.9; where transitions diverge, the
       chains are drawn anew with shorter steps, at 0.95 and then at 0.99.
     - `seed`: same seed, same draws.

@@ -35,12 +35,19 @@ class Bayeslaw(Contender):
         super().__init__(problem)
         self.bl, self.law = bl, None
 
-    def fit(self, table: pd.DataFrame, seed: int) -> tuple[Draws, float]:
+    def fit(self, table: pd.DataFrame, seed: int, workers: int | None = None) -> tuple[Draws, float]:
         if self.law is None:
             self.law = self.problem.law(table)
         # The noise that the other libraries are given.
         found = self.bl.fit(
-            self.law, table, noise=self.bl.StudentT, seed=seed, method=self.method, chains=CHAINS, progress=False
+            self.law,
+            table,
+            noise=self.bl.StudentT,
+            seed=seed,
+            method=self.method,
+            chains=CHAINS,
+            progress=False,
+            workers=workers,
         )
         self.last = found
         stats = found.tree["sample_stats"]
@@ -53,8 +60,8 @@ class Bayeslaw(Contender):
 class Importance(Bayeslaw):
     method = "importance"
 
-    def fit(self, table: pd.DataFrame, seed: int) -> tuple[Draws, float]:
-        draws, gradients = super().fit(table, seed)
+    def fit(self, table: pd.DataFrame, seed: int, workers: int | None = None) -> tuple[Draws, float]:
+        draws, gradients = super().fit(table, seed, workers)
         self.worth = self.last.tree.attrs.get("ess")  # none where the fit fell back to NUTS
         return draws, gradients
 

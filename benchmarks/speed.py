@@ -152,21 +152,28 @@ def many() -> None:
         if not _able(name, "chinchilla"):
             continue
         contender = CONTENDERS[name]("chinchilla")
+        ours = hasattr(contender, "fit_many")
         contender.fit(data[0], 0)
-        singles = []
-        for i in range(1, 4):
+        singles: dict[bool, list[float]] = {True: [], False: []}
+        for i in range(6):
             start = time.perf_counter()
-            contender.fit(data[i], i)
-            singles.append(time.perf_counter() - start)
+            contender.fit(data[1 + i], i, **({"workers": 1} if ours and i % 2 else {}))
+            singles[i % 2 == 1].append(time.perf_counter() - start)
+        alone, in_one = (statistics.median(singles[one]) for one in (False, True))
         start = time.perf_counter()
-        if hasattr(contender, "fit_many"):
+        if ours:
             contender.fit_many(data)
         else:
             for i, table in enumerate(data):
                 contender.fit(table, i)
-        rows.append(
-            {"": name, "one fit, s": statistics.median(singles), f"{count} fits, s": time.perf_counter() - start}
-        )
+        total = time.perf_counter() - start
+        rows.append({
+            "": name,
+            "one fit, s": alone,
+            "in one thread, s": in_one if ours else np.nan,
+            f"{count} fits, s": total,
+            "times one in one thread / cores": total / count / in_one * (os.cpu_count() or 1) if ours else np.nan,
+        })  # fmt: skip
         print(rows[-1], file=sys.stderr)
     print(f"{count} tables of 240 runs. {versions()}\n")
     print(_markdown(rows))
