@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import jax
 import numpy as np
+import numpyro
 from numpyro.infer import MCMC, NUTS
 
 from bayeslaw._tree import Joint
@@ -41,7 +42,8 @@ def plain(
         progress_bar=progress,
     )
     observed = {**columns, joint.response: response}
-    mcmc.run(jax.random.key(seed), extra_fields=tuple(_STATISTICS), **observed)
+    with numpyro.validation_enabled(False):  # of random starts: those out of range are drawn again
+        mcmc.run(jax.random.key(seed), extra_fields=tuple(_STATISTICS), **observed)
     values = {name: np.asarray(array) for name, array in mcmc.get_samples(group_by_chain=True).items()}
     found = mcmc.get_extra_fields(group_by_chain=True)
     stats = {ours: np.asarray(found[theirs]) for theirs, ours in _STATISTICS.items()}

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from advised import advised_fit
 from test_contract import POINTS
 
 import bayeslaw as bl
@@ -21,22 +22,25 @@ FAST = ("Chinchilla", "Emergence")  # plain NumPyro compiles for half a minute e
 
 @float64
 def world(law: type[bl.AbstractLaw]) -> pd.DataFrame:
-    """48 runs around a plausible one, simulated at the prior's median."""
+    """96 runs around a plausible one, simulated at the prior's median."""
     joint = as_joint(law, None)
     rng = np.random.default_rng(0)
     labels, table = joint.law.categories(), {}
     for name in joint.columns():
         if name in labels:
-            table[name] = rng.integers(len(labels[name]), size=48).astype(float)
+            table[name] = rng.integers(len(labels[name]), size=96).astype(float)
         else:
             point = POINTS.get(name, 2000.0)
-            spread = point * np.exp(rng.uniform(-1.5, 1.5, 48))
+            spread = point * np.exp(rng.uniform(-2.5, 2.5, 96))
             table[name] = np.round(spread) if name in ("samples", "trials") else spread
             if COLUMNS[name].high <= 1:
-                table[name] = rng.uniform(0.1, 0.9, 48)
+                table[name] = rng.uniform(0.1, 0.9, 96)
+            table[name] = np.maximum(table[name], COLUMNS[name].low)
     middle = prior_of(joint).centre
     truth = joint.fill(joint.constrain(middle))
     response = np.asarray(truth.draw(jax.random.key(1), {name: jnp.asarray(one) for name, one in table.items()}))
+    known = COLUMNS[joint.response]
+    response = np.clip(response, known.low, known.high)
     named = {name: np.asarray(labels[name])[one.astype(int)] if name in labels else one for name, one in table.items()}
     return pd.DataFrame({**named, joint.response: response})
 
@@ -48,8 +52,10 @@ def test_methods_agree(law: type[bl.AbstractLaw]) -> None:
     runs = world(law)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="this posterior is not a result yet")  # plain NumPyro, now and then
-        found = {method: bl.fit(law, runs, method=method, seed=1) for method in ("nuts", "importance", "plain")}
-    assert found["nuts"].ok, found["nuts"].status
+        found = {"nuts": advised_fit(law, runs, draws=2000, seed=1)}
+        found["importance"] = bl.fit(law, runs, method="importance", seed=1)
+        # Longer and with shorter steps than its defaults, with which it hardly enters long tails.
+        found["plain"] = bl.fit(law, runs, method="plain", seed=1, draws=2000, target_accept=0.98)
     sampled = [row for row in found["plain"].summary().index if row.split("[")[0] in found["plain"].draws]
     tables: dict[str, Any] = {method: one.summary().loc[sampled] for method, one in found.items()}
     for method in ("nuts", "importance"):
