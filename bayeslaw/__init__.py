@@ -65,6 +65,7 @@ _WHERE = {
     "load_inference_aware": "datasets",
     "load_observational": "datasets",
     "load_overtraining": "datasets",
+    "load_routed_lms": "datasets",
     "load_steplaw_heldout": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
@@ -131,6 +132,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import load_inference_aware as load_inference_aware
     from bayeslaw.datasets import load_observational as load_observational
     from bayeslaw.datasets import load_overtraining as load_overtraining
+    from bayeslaw.datasets import load_routed_lms as load_routed_lms
     from bayeslaw.datasets import load_steplaw_heldout as load_steplaw_heldout
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 

@@ -96,6 +96,7 @@ class Decision:
     - `report`: what a result shows; a column, or what follows from columns (`tokens_per_param`).
     - `objective(law, columns)`: what to minimise; the law's mean when left out.
     - `closed_form(law, **given)`: the optimum of `choose` by formula, if there is one.
+    - `inner(law, columns)`: the law that `derive` is given, where that is not the posterior's own (`through`).
     """
 
     question: str
@@ -105,6 +106,7 @@ class Decision:
     report: tuple[str, ...]
     objective: Callable[[Any, Mapping[str, Any]], Any] | None = None
     closed_form: Callable[..., Mapping[str, Any]] | None = None
+    inner: Callable[[Any, Mapping[str, Any]], Any] | None = None
 
     def within(self, **spaces: Space) -> "Decision":
         """The same decision with other places to look: `compute_optimal.within(params=Choices((7e9, 70e9)))`.
@@ -119,7 +121,7 @@ class Decision:
     def columns(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a plan: the choice, the given, and what `derive` makes of them."""
         plan = {**given, **choice}
-        known = {**plan, "law": law}
+        known = {**plan, "law": law if self.inner is None else self.inner(law, plan)}
         return plan | dict(self.derive(**{name: known[name] for name in arguments(self.derive)}))
 
     def plan(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,16 +166,10 @@ def through(decision: Decision, inner: Callable[[Any, Mapping[str, Any]], Any] |
     """
     if inner is None:
         return dataclasses.replace(decision, closed_form=None)
-    derive, objective, closed_form = decision.derive, decision.objective, decision.closed_form
-    if "law" in arguments(derive):
-
-        @functools.wraps(derive)
-        def derived(law: Any, **known: Any) -> Mapping[str, Any]:
-            return derive(law=inner(law, known), **known)
-
-        decision = dataclasses.replace(decision, derive=derived)
+    own, objective, closed_form = decision.inner, decision.objective, decision.closed_form
     return dataclasses.replace(
         decision,
+        inner=inner if own is None else lambda law, plan: own(inner(law, plan), plan),
         objective=None if objective is None else lambda law, plan: objective(inner(law, plan), plan),
         closed_form=None
         if closed_form is None

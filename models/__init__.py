@@ -9,19 +9,24 @@ from bayeslaw.models.broken import Broken
 from bayeslaw.models.chinchilla import Chinchilla
 from bayeslaw.models.data_constrained import DataConstrained
 from bayeslaw.models.downstream import Downstream
+from bayeslaw.models.efficiency_leverage import EfficiencyLeverage
 from bayeslaw.models.emergence import Emergence
 from bayeslaw.models.ensemble import Ensemble
 from bayeslaw.models.farseer import Farseer
+from bayeslaw.models.fine_grained_moe import FineGrainedMoE
 from bayeslaw.models.inference_aware import InferenceAware
 from bayeslaw.models.inference_error import InferenceError
 from bayeslaw.models.inference_size import InferenceSize
 from bayeslaw.models.infinite_compute import InfiniteCompute
+from bayeslaw.models.joint_moe import JointMoE
 from bayeslaw.models.kaplan import Kaplan
 from bayeslaw.models.kaplan_steps import KaplanSteps
 from bayeslaw.models.minicpm import MiniCPM
 from bayeslaw.models.mist import MIST
+from bayeslaw.models.moe_sparsity import MoESparsity
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.overtraining import Overtraining
+from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
@@ -50,6 +55,11 @@ LAWS = (
     TrainToTestCoverage,
     InferenceSize,
     InferenceError,
+    EfficiencyLeverage,
+    JointMoE,
+    FineGrainedMoE,
+    RoutedMoE,
+    MoESparsity,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

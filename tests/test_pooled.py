@@ -8,7 +8,10 @@ import pytest
 from advised import advised_fit
 
 import bayeslaw as bl
-from bayeslaw._tree import as_joint, fill, float64, sites
+from bayeslaw._decision import through
+from bayeslaw._pooled import _of_group
+from bayeslaw._target import cheapest
+from bayeslaw._tree import as_joint, evaluate, fill, float64, sites
 from bayeslaw.models import Chinchilla
 from bayeslaw.models.chinchilla import compute_optimal
 
@@ -219,3 +222,14 @@ def test_wraps_and_is_wrapped() -> None:
     assert inflated[0] == pytest.approx(
         float(inflated[1]), rel=1e-9
     )  # the same penalty, on each corpus's own reducible loss
+
+
+@float64
+def test_a_decision_that_reads_the_law_is_given_that_of_the_group() -> None:
+    """Tokens that reach a loss are those of the group's own law, also where the decision derives them from the law."""
+    law, decision = world(E=[1.0, -1.0, 0.5]), through(cheapest, _of_group)
+    for place in (0.0, 1.0):
+        given = {"target": 2.5, "inference_tokens": 0.0, "corpus": place}
+        plan = decision.columns(law, {"params": 7e9}, given)
+        own = law.member({"corpus": jnp.asarray(place)})
+        assert float(evaluate(own, {"params": 7e9, "tokens": plan["tokens"]})) == pytest.approx(2.5, rel=1e-9)

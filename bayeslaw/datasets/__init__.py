@@ -20,6 +20,7 @@ from bayeslaw.datasets._monkeys import fetch_monkeys
 from bayeslaw.datasets._observational import load_observational
 from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
+from bayeslaw.datasets._routed_lms import load_routed_lms
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "load_inference_aware",
     "load_observational",
     "load_overtraining",
+    "load_routed_lms",
     "load_steplaw_heldout",
     "make_chinchilla",
 ]
@@ -59,6 +61,7 @@ DATASETS = {
     "observational": "load_observational",
     "overtraining": "load_overtraining",
     "porian": "fetch_porian",
+    "routed_lms": "load_routed_lms",
     "steplaw_dense": "fetch_steplaw_dense",
     "steplaw_heldout": "load_steplaw_heldout",
     "steplaw_moe": "fetch_steplaw_moe",

@@ -34,6 +34,10 @@ POINTS = {
     "samples": 20.0,
     "inference_flops": 1e14,
     "method": 1.0,
+    "activation_ratio": 0.06, "granularity": 8.0, "experts": 8.0, "architecture": 1.0,
+    "active_params": 1e9,
+    "total_params": 8e9,
+    "sparsity": 0.9,
 }  # fmt: skip
 
 
