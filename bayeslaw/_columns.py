@@ -156,6 +156,8 @@ COLUMNS: Mapping[str, Column] = {
         Column("task", "", "benchmark, by name"),
         Column("method", "", "strategy at inference, by name", ("strategy",)),
         _count("trials", "", "answers drawn", "n"),
+        _count("visual_tokens", "tokens", "tokens of an image that the language model reads"),
+        Column("query_tokens", "tokens", "tokens of text read with an image", low=0.0),
         Column("tokens_per_param", "tokens/parameter", "training tokens per parameter", ("ratio",), low=0.0, open=True),
     )
 }  # fmt: skip

@@ -25,6 +25,7 @@ from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
+from bayeslaw.models.visual_tokens import VisualTokens
 
 LAWS = (
     Chinchilla,
@@ -50,6 +51,7 @@ LAWS = (
     TrainToTestCoverage,
     InferenceSize,
     InferenceError,
+    VisualTokens,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

@@ -21,6 +21,7 @@ from bayeslaw.datasets._observational import load_observational
 from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
+from bayeslaw.datasets._visual_tokens import fetch_visual_tokens_ocr, load_visual_tokens
 
 __all__ = [
     "DATASETS",
@@ -41,6 +42,8 @@ __all__ = [
     "load_observational",
     "load_overtraining",
     "load_steplaw_heldout",
+    "fetch_visual_tokens_ocr",
+    "load_visual_tokens",
     "make_chinchilla",
 ]
 
@@ -62,6 +65,8 @@ DATASETS = {
     "steplaw_dense": "fetch_steplaw_dense",
     "steplaw_heldout": "load_steplaw_heldout",
     "steplaw_moe": "fetch_steplaw_moe",
+    "visual_tokens_ocr": "fetch_visual_tokens_ocr",
+    "visual_tokens": "load_visual_tokens",
 }
 """Data set by name, and the function that gives it."""
 

@@ -34,6 +34,7 @@ POINTS = {
     "samples": 20.0,
     "inference_flops": 1e14,
     "method": 1.0,
+    "visual_tokens": 100.0,
 }  # fmt: skip
 
 
