@@ -20,6 +20,9 @@ from bayeslaw.datasets._monkeys import fetch_monkeys
 from bayeslaw.datasets._observational import load_observational
 from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
+from bayeslaw.datasets._primer import load_primer
+from bayeslaw.datasets._retrieval import load_retrieval
+from bayeslaw.datasets._salt import load_salt
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
 from bayeslaw.datasets._visual_tokens import fetch_visual_tokens_ocr, load_visual_tokens
 
@@ -44,6 +47,9 @@ __all__ = [
     "load_steplaw_heldout",
     "fetch_visual_tokens_ocr",
     "load_visual_tokens",
+    "load_salt",
+    "load_retrieval",
+    "load_primer",
     "make_chinchilla",
 ]
 
@@ -67,6 +73,9 @@ DATASETS = {
     "steplaw_moe": "fetch_steplaw_moe",
     "visual_tokens_ocr": "fetch_visual_tokens_ocr",
     "visual_tokens": "load_visual_tokens",
+    "salt": "load_salt",
+    "retrieval": "load_retrieval",
+    "primer": "load_primer",
 }
 """Data set by name, and the function that gives it."""
 

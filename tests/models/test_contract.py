@@ -35,6 +35,10 @@ POINTS = {
     "inference_flops": 1e14,
     "method": 1.0,
     "visual_tokens": 100.0,
+    "teacher_steps": 6e4, "student_steps": 1.5e5,
+    "datastore_tokens": 1e11,
+    "active_params": 1e9, "total_params": 8e9,
+    "architecture": 2.0, "relative_compute": 2.0,
 }  # fmt: skip
 
 
