@@ -3,6 +3,8 @@
 Each expected figure says where it comes from: *published* in the paper, or *ours*.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def runs(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table.recipe == "one_stage"].reset_index(drop=True)
+    return table.query("recipe == 'one_stage'").reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def stationary(law: OurTeacherStudent, budget: float, teacher: float, student: f
         gain = law.a * law.p / teacher * (T / 4e4) ** -(law.p + 1) / 4e4
         return float(gain - law.b * law.q / student * (S / 1.2e5) ** -(law.q + 1) / 1.2e5)
 
-    return brentq(gap, 1e-3 * budget / teacher, 0.999 * budget / teacher)
+    return float(brentq(gap, 1e-3 * budget / teacher, 0.999 * budget / teacher))  # type: ignore[arg-type]
 
 
 def test_search_finds_where_the_gains_are_equal() -> None:
@@ -114,7 +116,8 @@ def test_search_finds_where_the_gains_are_equal() -> None:
     for given, (teacher, student) in (("steps", (1.0, 1.0)), ("flops", step_flops())):
         budgets = [1.2e5, 4.8e5] if given == "steps" else [0.6e21, 1.3e21]
         decision = MEDIANS.decisions()["split_steps" if given == "steps" else "split_compute"]
-        found = bl.allocate(sure, decision, **{given: budgets}).draws
+        asked: dict[str, Any] = {given: budgets}
+        found = bl.allocate(sure, decision, **asked).draws
         expected = [stationary(MEDIANS, budget, teacher, student) for budget in budgets]
         assert found["teacher_steps"].median(("chain", "draw")).to_numpy() == pytest.approx(expected, rel=1e-3)
         spent = found["teacher_steps"] * teacher + found["student_steps"] * student
@@ -186,8 +189,8 @@ def test_split_of_compute(posterior: bl.Posterior, flops: float, best: tuple[flo
 
 def test_two_stage_teachers_do_better_than_the_law(posterior: bl.Posterior, table: pd.DataFrame) -> None:
     """Ours: at equal teacher and student steps they are above what the law gives a single stage."""
-    rows = table[table.recipe == "two_stage"]
-    law = bl.predict(posterior, rows[["teacher_steps", "student_steps"]]).draws["accuracy"]
+    rows = table.query("recipe == 'two_stage'")
+    law = bl.predict(posterior, {name: rows[name] for name in ("teacher_steps", "student_steps")}).draws["accuracy"]
     assert (law.quantile(0.95, ("chain", "draw")).to_numpy() < rows.accuracy.to_numpy()).all()
 
 

@@ -77,8 +77,8 @@ def test_speed_ups_from_that_slope(
     table: pd.DataFrame, architecture: str, ours: tuple[float, ...], printed: tuple[float, ...]
 ) -> None:
     """Ours, beside what the paper reads off curves."""
-    rows = table[(table.corpus == "c4") & (table.params == 1.1e8)]
-    vanilla, other = (rows[rows.architecture == name] for name in ("vanilla", architecture))
+    rows = table.query("corpus == 'c4' and params == 1.1e8")
+    vanilla, other = (rows.query("architecture == @name") for name in ("vanilla", architecture))
     k = np.log(vanilla.loss.iloc[0] / vanilla.loss.iloc[1]) / np.log(1 / 0.525)
     found = (vanilla.loss.to_numpy() / other.loss.to_numpy()) ** (1 / k)
     assert found == pytest.approx(ours, rel=0.01)
@@ -138,7 +138,7 @@ def test_the_line(posterior: bl.Posterior) -> None:
 def test_which_architecture(posterior: bl.Posterior) -> None:
     """Ours: one of the two Primers in every draw, and which is a toss-up; Evolved Transformer is likely a loss."""
     found = bl.allocate(posterior, relative_compute=1.0).summary()
-    shares = found.reset_index("quantity").set_index("quantity")["median"]
+    shares = found.reset_index("quantity").set_index("quantity")["median"].to_dict()
     assert shares["architecture=primer"] + shares["architecture=primer-ez"] > 0.98
     assert 0.3 < shares["architecture=primer"] < 0.7
     assert float((posterior.draws["gain.primer"] > 1).mean()) == 1
