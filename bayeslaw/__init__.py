@@ -67,6 +67,11 @@ _WHERE = {
     "load_overtraining": "datasets",
     "load_routed_lms": "datasets",
     "load_steplaw_heldout": "datasets",
+    "fetch_visual_tokens_ocr": "datasets",
+    "load_visual_tokens": "datasets",
+    "load_salt": "datasets",
+    "load_retrieval": "datasets",
+    "load_primer": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
     "predict": "_predict",
@@ -127,13 +132,18 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import fetch_porian as fetch_porian
     from bayeslaw.datasets import fetch_steplaw_dense as fetch_steplaw_dense
     from bayeslaw.datasets import fetch_steplaw_moe as fetch_steplaw_moe
+    from bayeslaw.datasets import fetch_visual_tokens_ocr as fetch_visual_tokens_ocr
     from bayeslaw.datasets import load_chinchilla as load_chinchilla
     from bayeslaw.datasets import load_data_constrained as load_data_constrained
     from bayeslaw.datasets import load_inference_aware as load_inference_aware
     from bayeslaw.datasets import load_observational as load_observational
     from bayeslaw.datasets import load_overtraining as load_overtraining
+    from bayeslaw.datasets import load_primer as load_primer
+    from bayeslaw.datasets import load_retrieval as load_retrieval
     from bayeslaw.datasets import load_routed_lms as load_routed_lms
+    from bayeslaw.datasets import load_salt as load_salt
     from bayeslaw.datasets import load_steplaw_heldout as load_steplaw_heldout
+    from bayeslaw.datasets import load_visual_tokens as load_visual_tokens
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 

@@ -25,11 +25,18 @@ from bayeslaw.models.minicpm import MiniCPM
 from bayeslaw.models.mist import MIST
 from bayeslaw.models.moe_sparsity import MoESparsity
 from bayeslaw.models.observational import Observational
+from bayeslaw.models.our_depth_width import OurDepthWidth
+from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
+from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
+from bayeslaw.models.our_retrieval import OurRetrieval
+from bayeslaw.models.our_teacher_student import OurTeacherStudent
 from bayeslaw.models.overtraining import Overtraining
+from bayeslaw.models.primer import Primer
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
+from bayeslaw.models.visual_tokens import VisualTokens
 
 LAWS = (
     Chinchilla,
@@ -60,6 +67,13 @@ LAWS = (
     FineGrainedMoE,
     RoutedMoE,
     MoESparsity,
+    VisualTokens,
+    OurTeacherStudent,
+    OurRetrieval,
+    OurReasoningSparsity,
+    OurRecallSparsity,
+    OurDepthWidth,
+    Primer,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

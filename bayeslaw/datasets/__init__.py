@@ -20,8 +20,12 @@ from bayeslaw.datasets._monkeys import fetch_monkeys
 from bayeslaw.datasets._observational import load_observational
 from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
+from bayeslaw.datasets._primer import load_primer
+from bayeslaw.datasets._retrieval import load_retrieval
 from bayeslaw.datasets._routed_lms import load_routed_lms
+from bayeslaw.datasets._salt import load_salt
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
+from bayeslaw.datasets._visual_tokens import fetch_visual_tokens_ocr, load_visual_tokens
 
 __all__ = [
     "DATASETS",
@@ -43,6 +47,11 @@ __all__ = [
     "load_overtraining",
     "load_routed_lms",
     "load_steplaw_heldout",
+    "fetch_visual_tokens_ocr",
+    "load_visual_tokens",
+    "load_salt",
+    "load_retrieval",
+    "load_primer",
     "make_chinchilla",
 ]
 
@@ -65,6 +74,11 @@ DATASETS = {
     "steplaw_dense": "fetch_steplaw_dense",
     "steplaw_heldout": "load_steplaw_heldout",
     "steplaw_moe": "fetch_steplaw_moe",
+    "visual_tokens_ocr": "fetch_visual_tokens_ocr",
+    "visual_tokens": "load_visual_tokens",
+    "salt": "load_salt",
+    "retrieval": "load_retrieval",
+    "primer": "load_primer",
 }
 """Data set by name, and the function that gives it."""
 

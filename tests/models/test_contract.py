@@ -38,6 +38,10 @@ POINTS = {
     "active_params": 1e9,
     "total_params": 8e9,
     "sparsity": 0.9,
+    "visual_tokens": 100.0,
+    "teacher_steps": 6e4, "student_steps": 1.5e5,
+    "datastore_tokens": 1e11,
+    "relative_compute": 2.0,
 }  # fmt: skip
 
 
