@@ -22,6 +22,8 @@ from bayeslaw.models.minicpm import MiniCPM
 from bayeslaw.models.mist import MIST
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.overtraining import Overtraining
+from bayeslaw.models.qat import QAT
+from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
@@ -50,6 +52,8 @@ LAWS = (
     TrainToTestCoverage,
     InferenceSize,
     InferenceError,
+    QAT,
+    QATOptimum,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

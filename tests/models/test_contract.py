@@ -34,6 +34,7 @@ POINTS = {
     "samples": 20.0,
     "inference_flops": 1e14,
     "method": 1.0,
+    "bits": 4.0, "qat_fraction": 0.3, "tokens_per_byte": 1000.0,
 }  # fmt: skip
 
 
