@@ -32,6 +32,8 @@ from bayeslaw.models.our_retrieval import OurRetrieval
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.primer import Primer
+from bayeslaw.models.qat import QAT
+from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
@@ -74,6 +76,8 @@ LAWS = (
     OurRecallSparsity,
     OurDepthWidth,
     Primer,
+    QAT,
+    QATOptimum,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

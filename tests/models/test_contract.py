@@ -42,6 +42,7 @@ POINTS = {
     "teacher_steps": 6e4, "student_steps": 1.5e5,
     "datastore_tokens": 1e11,
     "relative_compute": 2.0,
+    "bits": 4.0, "qat_fraction": 0.3, "tokens_per_byte": 1000.0,
 }  # fmt: skip
 
 

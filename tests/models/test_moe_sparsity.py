@@ -110,18 +110,11 @@ def test_other_mixtures(cells: pd.DataFrame, tokens: float, expected: tuple[floa
 
 
 def test_sparsity_for_step_laws_mixtures(cells: pd.DataFrame) -> None:
-    """Ours: from 16 runs of one size, at 2.15 B parameters and 1e20 FLOPs. Wide, and inside it what the paper's law says."""
+    """Ours: from 16 runs of one size, at 2.15 B parameters and 1e20 FLOPs: wide."""
     posterior = advised_fit(MoESparsity, cells, seed=1)
     assert posterior.ok, posterior.status
     found = bl.allocate(posterior, flops=1e20, total_params=2.15e9).draws["activation_ratio"]
     low, high = np.quantile(found, [0.05, 0.95])
-    sparsity = LAW.decisions()["sparsity"]
-    paper = np.median(
-        bl.allocate(pinned(LAW, MoESparsity.prior(), RUNS), sparsity, flops=1e20, total_params=2.15e9).draws[
-            "activation_ratio"
-        ]
-    )
-    assert low < paper < 3 * high
     assert high > 1.5 * low
 
 
