@@ -22,11 +22,16 @@ from bayeslaw.models.minicpm import MiniCPM
 from bayeslaw.models.mist import MIST
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.overtraining import Overtraining
+from bayeslaw.models.post_training import PostTraining
+from bayeslaw.models.precision import Precision
 from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
+from bayeslaw.models.quantized_resnet import QuantizedResNet
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
+from bayeslaw.models.vocabulary import Vocabulary
+from bayeslaw.models.vocabulary_size import VocabularySize
 
 LAWS = (
     Chinchilla,
@@ -54,6 +59,11 @@ LAWS = (
     InferenceError,
     QAT,
     QATOptimum,
+    Vocabulary,
+    VocabularySize,
+    Precision,
+    PostTraining,
+    QuantizedResNet,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

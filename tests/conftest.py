@@ -28,6 +28,7 @@ FILES = {
     "porian": ["porian/runs_isoflop.csv"],
     "steplaw_dense": ["steplaw/dense_lr_bs_loss.csv"],
     "steplaw_moe": ["steplaw/moe_lr_bs_loss.csv"],
+    "vocabulary": ["vocab_scaling/exp_data.csv"],
 }
 
 

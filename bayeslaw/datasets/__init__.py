@@ -21,6 +21,7 @@ from bayeslaw.datasets._observational import load_observational
 from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
+from bayeslaw.datasets._vocabulary import fetch_vocabulary
 
 __all__ = [
     "DATASETS",
@@ -35,6 +36,7 @@ __all__ = [
     "fetch_porian",
     "fetch_steplaw_dense",
     "fetch_steplaw_moe",
+    "fetch_vocabulary",
     "load_chinchilla",
     "load_data_constrained",
     "load_inference_aware",
@@ -62,6 +64,7 @@ DATASETS = {
     "steplaw_dense": "fetch_steplaw_dense",
     "steplaw_heldout": "load_steplaw_heldout",
     "steplaw_moe": "fetch_steplaw_moe",
+    "vocabulary": "fetch_vocabulary",
 }
 """Data set by name, and the function that gives it."""
 
