@@ -153,7 +153,6 @@ def test_bits_are_recovered(posterior: bl.Posterior) -> None:
     """Ours: the best bits, and the loss of a model eight times the largest of the design; 98 % intervals."""
     assert posterior.ok, posterior.status
     found = bl.allocate(posterior, flops=1e21)
-    print(found, posterior.summary().to_string())
     low, high = np.quantile(found.draws["bits"], [0.01, 0.99])
     assert low < 7.00 < high
     assert high - low < 2
@@ -198,7 +197,6 @@ def test_where_tokens_turn_is_recovered() -> None:
     posterior = advised_fit(PostTraining, runs, seed=1)
     assert posterior.ok, posterior.status
     found = bl.allocate(posterior, nonembedding_params=30e6, bits_post=[3, 4])
-    print(found)
     for i, truth in enumerate((5.32e9, 2.878e10)):
         low, high = np.quantile(found.draws["tokens"][..., i], [0.01, 0.99])
         assert low < truth < high

@@ -69,7 +69,6 @@ def test_format_by_cost(posterior: bl.Posterior) -> None:
     curves differ by less than their uncertainty, and the shares say so; 16 bits are never on it."""
     assert posterior.ok, posterior.status
     found = bl.allocate(posterior, bit_operations=C0 * np.array([0.0625, 0.25, 1.58, 4.0]))
-    print(found, [share(found, name) for name in FORMATS])
     assert (share(found, "w4a4")[:2] > 0.99).all()
     assert 0.1 < share(found, "w4a4")[2] < 0.9
     assert share(found, "w8a8")[3] > share(found, "w8a8")[1]
@@ -86,7 +85,6 @@ def test_format_in_memory(posterior: bl.Posterior) -> None:
     """Ours: in the memory of ResNet-50 in bf16 a network in 4 bits has four times the multiplications and costs a quarter."""
     decision = QuantizedResNet.prior().decisions()["format_in_memory"]
     found = bl.allocate(posterior, decision, memory_bits=WEIGHTS * 16)
-    print([share(found, name) for name in FORMATS])
     place = found.draws["format"].to_numpy()
     ratio = found.draws["bit_operations"].to_numpy() / C0
     np.testing.assert_allclose(ratio, np.array([1.0, 0.5, 0.25])[place.astype(int)], rtol=1e-9)
@@ -100,10 +98,10 @@ def test_three_published_points_leave_the_ceilings_to_the_prior() -> None:
         "bit_operations": C0 * np.array([1, 0.25, 0.068]),
         "accuracy": [0.7665, 0.7743, 0.7709],
     }
-    posterior = advised_fit(QuantizedResNet, runs, seed=1)
+    # The scatter of three points says nothing of itself: that of an accuracy on 50,000 images.
+    posterior = advised_fit(QuantizedResNet, runs, noise=bl.Normal(scale=0.0019), seed=1)
     assert any("the data hardly narrow" in status.text for status in posterior.status)
     found = bl.allocate(posterior, bit_operations=C0 * np.array([0.068, 1.0]))
-    print(found, [share(found, name) for name in FORMATS])
     assert share(found, "w4a4")[0] > 0.9
     assert 0.05 < share(found, "w4a4")[1] < 0.95
     assert share(found, "bf16")[1] < 0.05
