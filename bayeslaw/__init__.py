@@ -57,6 +57,7 @@ _WHERE = {
     "fetch_porian": "datasets",
     "fetch_steplaw_dense": "datasets",
     "fetch_steplaw_moe": "datasets",
+    "fetch_vocabulary": "datasets",
     "fit": "_fit",
     "fit_many": "_many",
     "load": "_saved",
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import fetch_steplaw_dense as fetch_steplaw_dense
     from bayeslaw.datasets import fetch_steplaw_moe as fetch_steplaw_moe
     from bayeslaw.datasets import fetch_visual_tokens_ocr as fetch_visual_tokens_ocr
+    from bayeslaw.datasets import fetch_vocabulary as fetch_vocabulary
     from bayeslaw.datasets import load_chinchilla as load_chinchilla
     from bayeslaw.datasets import load_data_constrained as load_data_constrained
     from bayeslaw.datasets import load_inference_aware as load_inference_aware

@@ -31,14 +31,19 @@ from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
 from bayeslaw.models.overtraining import Overtraining
+from bayeslaw.models.post_training import PostTraining
+from bayeslaw.models.precision import Precision
 from bayeslaw.models.primer import Primer
 from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
+from bayeslaw.models.quantized_resnet import QuantizedResNet
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
 from bayeslaw.models.visual_tokens import VisualTokens
+from bayeslaw.models.vocabulary import Vocabulary
+from bayeslaw.models.vocabulary_size import VocabularySize
 
 LAWS = (
     Chinchilla,
@@ -78,6 +83,11 @@ LAWS = (
     Primer,
     QAT,
     QATOptimum,
+    Vocabulary,
+    VocabularySize,
+    Precision,
+    PostTraining,
+    QuantizedResNet,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

@@ -29,6 +29,7 @@ FILES = {
     "steplaw_dense": ["steplaw/dense_lr_bs_loss.csv"],
     "steplaw_moe": ["steplaw/moe_lr_bs_loss.csv"],
     "visual_tokens_ocr": ["llava_token_compression/scores.csv"],
+    "vocabulary": ["vocab_scaling/exp_data.csv"],
 }
 
 

@@ -26,6 +26,7 @@ from bayeslaw.datasets._routed_lms import load_routed_lms
 from bayeslaw.datasets._salt import load_salt
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
 from bayeslaw.datasets._visual_tokens import fetch_visual_tokens_ocr, load_visual_tokens
+from bayeslaw.datasets._vocabulary import fetch_vocabulary
 
 __all__ = [
     "DATASETS",
@@ -40,6 +41,7 @@ __all__ = [
     "fetch_porian",
     "fetch_steplaw_dense",
     "fetch_steplaw_moe",
+    "fetch_vocabulary",
     "load_chinchilla",
     "load_data_constrained",
     "load_inference_aware",
@@ -79,6 +81,7 @@ DATASETS = {
     "salt": "load_salt",
     "retrieval": "load_retrieval",
     "primer": "load_primer",
+    "vocabulary": "fetch_vocabulary",
 }
 """Data set by name, and the function that gives it."""
 

@@ -43,6 +43,9 @@ POINTS = {
     "datastore_tokens": 1e11,
     "relative_compute": 2.0,
     "bits": 4.0, "qat_fraction": 0.3, "tokens_per_byte": 1000.0,
+    "vocab_size": 5e4, "d_model": 2048.0,
+    "bits_weights": 8.0, "bits_activations": 8.0, "bits_kv": 8.0, "bits_post": 5.0,
+    "format": 1.0, "bit_operations": 2e11,
 }  # fmt: skip
 
 
