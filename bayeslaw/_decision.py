@@ -121,8 +121,11 @@ class Decision:
     def columns(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a plan: the choice, the given, and what `derive` makes of them."""
         plan = {**given, **choice}
-        known = {**plan, "law": law if self.inner is None else self.inner(law, plan)}
-        return plan | dict(self.derive(**{name: known[name] for name in arguments(self.derive)}))
+        asked = arguments(self.derive)
+        known = plan
+        if "law" in asked:
+            known = {**plan, "law": law if self.inner is None else self.inner(law, plan)}
+        return plan | dict(self.derive(**{name: known[name] for name in asked}))
 
     def plan(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """All columns of a plan: `columns`, hyperparameters at the law's optimum where they are not chosen, and what

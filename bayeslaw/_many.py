@@ -130,10 +130,12 @@ def _run(jobs: list[Any], workers: int | None) -> Iterator[tuple[int, Posterior]
     options: dict[str, Any] = {"return_as": streams, "batch_size": 1, "pre_dispatch": "all"}
     parallel: Any = Parallel(n_jobs=at_once, prefer="threads", **options)
     one: Any = delayed(_one)
-    yield from parallel(one(*job) for job in jobs)
+    # One tuple, for Dask's backend puts large arguments on a worker of their own, and they would die with it.
+    yield from parallel(one(tuple(job)) for job in jobs)
 
 
-def _one(i: int, law: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> tuple[int, Posterior]:
+def _one(job: tuple[int, Joint, Any, int, Mapping[str, Any]]) -> tuple[int, Posterior]:
+    i, law, runs, seed, options = job
     posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
     _ = posterior.status  # found here, in parallel
     return i, posterior

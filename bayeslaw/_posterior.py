@@ -111,7 +111,8 @@ class Posterior:
                 label = name + (f"[{','.join(map(str, index))}]" if index else "")
                 one = values[(slice(None), *index)]
                 marks = [float(diagnostics[kind][name][index]) for kind in ("ess_bulk", "ess_tail", "r_hat")]
-                rows[label] = [one.mean(), one.std(ddof=1), *np.quantile(one, tails), *marks]
+                with np.errstate(invalid="ignore"):  # what follows from parameters may be infinite in a draw
+                    rows[label] = [one.mean(), one.std(ddof=1), *np.quantile(one, tails), *marks]
         columns = ["mean", "sd", "lower", "median", "upper", "ess_bulk", "ess_tail", "r_hat"]
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         frame.attrs["prob"] = prob

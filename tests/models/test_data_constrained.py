@@ -196,7 +196,7 @@ def frozen(runs: pd.DataFrame) -> bl.Posterior:
     """As in the paper: repeats and excess alone, with the base law held at the authors' values."""
     base = (PUBLISHED.E, PUBLISHED.a, PUBLISHED.alpha, PUBLISHED.b)
     prior = eqx.tree_at(lambda law: (law.E, law.a, law.alpha, law.b), DataConstrained.prior(), base)
-    return advised_fit(prior, runs, seed=1)
+    return advised_fit(prior, runs, draws=4000, seed=1)
 
 
 @pytest.fixture(scope="module")
