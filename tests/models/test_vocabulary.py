@@ -283,6 +283,7 @@ def corrected(runs: pd.DataFrame) -> bl.Posterior:
     return advised_fit(plans.by_run(Vocabulary, runs), runs, seed=1)
 
 
+@pytest.mark.slow  # minutes: the offsets of sixty runs
 def test_what_the_runs_say(corrected: bl.Posterior) -> None:
     """Ours: 32K entries at 3 B, 240K at 70 B, each to a factor of two to three; the paper's points (37K, 60K, 81K, 218K,
     383K) are inside. Medians within 10 %, ends within 20 %: gamma carries them and its chains mix slowly."""
