@@ -39,6 +39,8 @@ def world(law: type[bl.AbstractLaw]) -> pd.DataFrame:
             if COLUMNS[name].high <= 1:
                 table[name] = rng.uniform(0.1, 0.9, 96)
             table[name] = np.maximum(table[name], COLUMNS[name].low)
+            if name.startswith("bits"):
+                table[name] = rng.uniform(4.0, 16.0, 96)  # fewer leave no model
             if name == "samples" and joint.response == "accuracy":
                 table[name] = np.ones(96)  # single answers, as its noise wants them
     middle = prior_of(joint).centre
