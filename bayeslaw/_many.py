@@ -49,12 +49,12 @@ def fit_many(
     first fit that fails, after which finished fits are still in `folder`.
     """
     names, jobs = _jobs(law, runs)
-    joints = _joints([law for law, _ in jobs], options.get("noise"))
-    jobs = [(joints[id(law)], table) for law, table in jobs]
     known = {"noise", "columns", "method", "chains", "draws", "warmup", "target_accept"}
     unknown = sorted(set(options) - known)
     if unknown:
         raise InputError(f"fit_many has no option {unknown[0]!r}; it passes {', '.join(sorted(known))} on to fit.")
+    joints = _joints([law for law, _ in jobs], options.get("noise"))
+    jobs = [(joints[id(law)], table) for law, table in jobs]
     place = None if folder is None else Path(folder)
     files: list[Path | None] = [None] * len(jobs)
     if place is not None:
