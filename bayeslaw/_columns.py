@@ -181,6 +181,8 @@ COLUMNS: Mapping[str, Column] = {
                usual=(1e9, 1e36)),
         _count("inference_flops", "FLOPs", "compute of answering one question", "C_inf", usual=(1e3, 1e24)),
         _count("sample_tokens", "tokens", "tokens written per sample"),
+        _count("queries", "queries", "questions to answer in the life of a model"),
+        Column("inference_share", "fraction", "share of all compute that answers take", low=0.0, high=1.0),
         _count("single_sample_params", "parameters", "best size for a single sample, same training budget"),
         Column("coverage_loss", "nats", "minus the log of pass@k, averaged over questions", low=0.0, open=True),
         Column("regret", "", "response lost by the plan that it is compared with", low=0.0),

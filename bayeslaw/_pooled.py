@@ -76,8 +76,8 @@ class Pooled(AbstractWrapper):
     ) -> None:
         if by in ("run", "chain", "draw", "scenario"):
             raise InputError(
-                f"{by!r} is the name of a dimension of results: rename the column, such as columns={{{by!r}: 'group'}}, "
-                "and pool by the new name."
+                f"{by!r} is the name of a dimension of results: rename the column, such as "
+                f"columns={{{by!r}: 'group'}}, and pool by the new name."
             )
         self.base = as_prior(base)
         self.by = by
