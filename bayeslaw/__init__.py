@@ -82,6 +82,7 @@ _WHERE = {
 __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from bayeslaw import _costs as costs  # noqa: F401
     from bayeslaw import datasets as datasets
     from bayeslaw import models as models
     from bayeslaw import plots as plots
@@ -149,12 +150,12 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 
-_PARTS = ("datasets", "models", "plots")
+_PARTS = {"costs": "_costs", "datasets": "datasets", "models": "models", "plots": "plots"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _PARTS:
-        return import_module(f"bayeslaw.{name}")
+        return import_module(f"bayeslaw.{_PARTS[name]}")
     if name not in _WHERE:
         raise AttributeError(f"module 'bayeslaw' has no attribute {name!r}")
     value = getattr(import_module(f"bayeslaw.{_WHERE[name]}"), name)
