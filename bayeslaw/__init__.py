@@ -75,6 +75,7 @@ _WHERE = {
     "load_salt": "datasets",
     "load_retrieval": "datasets",
     "load_primer": "datasets",
+    "load_serving": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
     "predict": "_predict",
@@ -149,6 +150,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import load_retrieval as load_retrieval
     from bayeslaw.datasets import load_routed_lms as load_routed_lms
     from bayeslaw.datasets import load_salt as load_salt
+    from bayeslaw.datasets import load_serving as load_serving
     from bayeslaw.datasets import load_steplaw_heldout as load_steplaw_heldout
     from bayeslaw.datasets import load_visual_tokens as load_visual_tokens
     from bayeslaw.datasets import make_chinchilla as make_chinchilla

@@ -229,6 +229,15 @@ def network_seconds(
     return 4 * (accelerators - 1) * batch_tokens * d_model * bytes_per_element * n_layers / one_way_bandwidth
 
 
+def largest_batch(cache_bytes: Any, kv_bytes: Any, prompt_tokens: Any, generated_tokens: Any) -> Any:
+    """Tokens read and written in a step by as many requests as this much cache holds, at `kv_bytes` a token.
+
+    A request holds its prompt and on average half of its answer, writes a token a step, and is read in as it comes.
+    """
+    requests = cache_bytes / (kv_bytes * (prompt_tokens + generated_tokens / 2))
+    return requests * (prompt_tokens + generated_tokens) / generated_tokens
+
+
 def throughput_bound(flops_per_second: Any, active_params: Any) -> Any:
     """Tokens per second, read and written, where compute alone binds: the most that there can be."""
     return flops_per_second / (2 * active_params)

@@ -38,6 +38,7 @@ from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.quantized_resnet import QuantizedResNet
 from bayeslaw.models.routed_moe import RoutedMoE
+from bayeslaw.models.serving import Serving
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
@@ -88,6 +89,7 @@ LAWS = (
     Precision,
     PostTraining,
     QuantizedResNet,
+    Serving,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

@@ -24,6 +24,7 @@ from bayeslaw.datasets._primer import load_primer
 from bayeslaw.datasets._retrieval import load_retrieval
 from bayeslaw.datasets._routed_lms import load_routed_lms
 from bayeslaw.datasets._salt import load_salt
+from bayeslaw.datasets._serving import load_serving
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
 from bayeslaw.datasets._visual_tokens import fetch_visual_tokens_ocr, load_visual_tokens
 from bayeslaw.datasets._vocabulary import fetch_vocabulary
@@ -54,6 +55,7 @@ __all__ = [
     "load_salt",
     "load_retrieval",
     "load_primer",
+    "load_serving",
     "make_chinchilla",
 ]
 
@@ -81,6 +83,7 @@ DATASETS = {
     "salt": "load_salt",
     "retrieval": "load_retrieval",
     "primer": "load_primer",
+    "serving": "load_serving",
     "vocabulary": "fetch_vocabulary",
 }
 """Data set by name, and the function that gives it."""
