@@ -26,6 +26,8 @@ from bayeslaw.models.mist import MIST
 from bayeslaw.models.moe_sparsity import MoESparsity
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.our_depth_width import OurDepthWidth
+from bayeslaw.models.our_graph import OurGraph
+from bayeslaw.models.our_kinetics import OurKinetics
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
@@ -90,6 +92,8 @@ LAWS = (
     PostTraining,
     QuantizedResNet,
     Serving,
+    OurKinetics,
+    OurGraph,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 
