@@ -75,6 +75,7 @@ _WHERE = {
     "load_salt": "datasets",
     "load_retrieval": "datasets",
     "load_primer": "datasets",
+    "load_agent_tts": "datasets",
     "load_serving": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
@@ -141,6 +142,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import fetch_steplaw_moe as fetch_steplaw_moe
     from bayeslaw.datasets import fetch_visual_tokens_ocr as fetch_visual_tokens_ocr
     from bayeslaw.datasets import fetch_vocabulary as fetch_vocabulary
+    from bayeslaw.datasets import load_agent_tts as load_agent_tts
     from bayeslaw.datasets import load_chinchilla as load_chinchilla
     from bayeslaw.datasets import load_data_constrained as load_data_constrained
     from bayeslaw.datasets import load_inference_aware as load_inference_aware

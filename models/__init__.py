@@ -28,6 +28,7 @@ from bayeslaw.models.observational import Observational
 from bayeslaw.models.our_depth_width import OurDepthWidth
 from bayeslaw.models.our_graph import OurGraph
 from bayeslaw.models.our_kinetics import OurKinetics
+from bayeslaw.models.our_pipeline import OurPipeline
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
@@ -94,6 +95,7 @@ LAWS = (
     Serving,
     OurKinetics,
     OurGraph,
+    OurPipeline,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

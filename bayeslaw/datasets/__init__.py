@@ -9,6 +9,7 @@ flagged in a column (`outlier`, `diverged`, `doubtful`, `duplicate`, `missing`),
 from importlib.resources import files
 
 from bayeslaw._errors import InputError
+from bayeslaw.datasets._agent_tts import load_agent_tts
 from bayeslaw.datasets._chinchilla import fetch_chinchilla_epoch, load_chinchilla, make_chinchilla
 from bayeslaw.datasets._curves import fetch_double_descent, fetch_learning_curves
 from bayeslaw.datasets._data_constrained import load_data_constrained
@@ -55,6 +56,7 @@ __all__ = [
     "load_salt",
     "load_retrieval",
     "load_primer",
+    "load_agent_tts",
     "load_serving",
     "make_chinchilla",
 ]
@@ -83,6 +85,7 @@ DATASETS = {
     "salt": "load_salt",
     "retrieval": "load_retrieval",
     "primer": "load_primer",
+    "agent_tts": "load_agent_tts",
     "serving": "load_serving",
     "vocabulary": "fetch_vocabulary",
 }

@@ -47,6 +47,7 @@ POINTS = {
     "bits_weights": 8.0, "bits_activations": 8.0, "bits_kv": 8.0, "bits_post": 5.0,
     "format": 1.0, "bit_operations": 2e11,
     "counted": 2.0, "model": 2.0, "problem": 2.0, "after_tokens": 2000.0, "cap_tokens": 16000.0,
+    "subtask": 1.0, "upstream": 0.8,
     "task": 1.0, "width": 4.0, "iterations": 2.0,
     "peak_flops": 3e14, "memory_ratio": 0.4, "network_ratio": 0.3,
 }  # fmt: skip
