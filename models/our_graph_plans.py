@@ -49,7 +49,7 @@ def graph(
         node = Node(*menu[jnp.asarray(model).astype(int)])
         cost = graph_flops(width, iterations, node, prompt_tokens, generated_tokens)
         return {"params": node.params, "cost_units": cost / unit_flops(nodes[0], prompt_tokens, generated_tokens),
-                "trials": 1.0}  # fmt: skip
+                "trials": 100.0}  # fmt: skip
 
     return Decision(
         question="Which model, how many calls side by side and how many one after the other, within a budget?",

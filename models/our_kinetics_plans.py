@@ -96,7 +96,7 @@ def chains(
         moved = costs.request_bytes(elements, prompt_tokens, length, **request)
         return {
             "coverage": coverage(law, model, params, samples, cap_tokens),
-            "counted": 2.0, "params": params, "problem": float(len(law.problems)), "after_tokens": 0.0, "trials": 1.0,
+            "counted": 2.0, "params": params, "problem": float(len(law.problems)), "after_tokens": 0.0, "trials": 32.0,
             "generated_tokens": length, "cost_flops": costs.equivalent_flops(flops, moved, device.intensity),
         }  # fmt: skip
 

@@ -38,7 +38,7 @@ def pipeline(
             total = total + costs.stage_units(params, prompt, written, drawn)
             row = {"subtask": float(i), "model": model, "params": params, "samples": drawn, "upstream": upstream}
             upstream = evaluate(law, row)
-        return {**row, "cost_units": total, "trials": 1.0}
+        return {**row, "cost_units": total, "trials": 100.0}
 
     if count == 1:
         derive = lambda law, model_1, samples_1: plan(law, {"model_1": model_1, "samples_1": samples_1})
