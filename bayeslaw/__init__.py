@@ -75,6 +75,8 @@ _WHERE = {
     "load_salt": "datasets",
     "load_retrieval": "datasets",
     "load_primer": "datasets",
+    "load_agent_tts": "datasets",
+    "load_serving": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
     "predict": "_predict",
@@ -84,6 +86,7 @@ _WHERE = {
 __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from bayeslaw import _costs as costs  # noqa: F401
     from bayeslaw import datasets as datasets
     from bayeslaw import models as models
     from bayeslaw import plots as plots
@@ -139,6 +142,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import fetch_steplaw_moe as fetch_steplaw_moe
     from bayeslaw.datasets import fetch_visual_tokens_ocr as fetch_visual_tokens_ocr
     from bayeslaw.datasets import fetch_vocabulary as fetch_vocabulary
+    from bayeslaw.datasets import load_agent_tts as load_agent_tts
     from bayeslaw.datasets import load_chinchilla as load_chinchilla
     from bayeslaw.datasets import load_data_constrained as load_data_constrained
     from bayeslaw.datasets import load_inference_aware as load_inference_aware
@@ -148,17 +152,18 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import load_retrieval as load_retrieval
     from bayeslaw.datasets import load_routed_lms as load_routed_lms
     from bayeslaw.datasets import load_salt as load_salt
+    from bayeslaw.datasets import load_serving as load_serving
     from bayeslaw.datasets import load_steplaw_heldout as load_steplaw_heldout
     from bayeslaw.datasets import load_visual_tokens as load_visual_tokens
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 
-_PARTS = ("datasets", "models", "plots")
+_PARTS = {"costs": "_costs", "datasets": "datasets", "models": "models", "plots": "plots"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _PARTS:
-        return import_module(f"bayeslaw.{name}")
+        return import_module(f"bayeslaw.{_PARTS[name]}")
     if name not in _WHERE:
         raise AttributeError(f"module 'bayeslaw' has no attribute {name!r}")
     value = getattr(import_module(f"bayeslaw.{_WHERE[name]}"), name)

@@ -26,6 +26,9 @@ from bayeslaw.models.mist import MIST
 from bayeslaw.models.moe_sparsity import MoESparsity
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.our_depth_width import OurDepthWidth
+from bayeslaw.models.our_graph import OurGraph
+from bayeslaw.models.our_kinetics import OurKinetics
+from bayeslaw.models.our_pipeline import OurPipeline
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
@@ -38,6 +41,7 @@ from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.quantized_resnet import QuantizedResNet
 from bayeslaw.models.routed_moe import RoutedMoE
+from bayeslaw.models.serving import Serving
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
@@ -88,6 +92,10 @@ LAWS = (
     Precision,
     PostTraining,
     QuantizedResNet,
+    Serving,
+    OurKinetics,
+    OurGraph,
+    OurPipeline,
 )
 """Every law of the package; the contract tests walk it, and the command line lists it."""
 

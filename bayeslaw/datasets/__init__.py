@@ -9,6 +9,7 @@ flagged in a column (`outlier`, `diverged`, `doubtful`, `duplicate`, `missing`),
 from importlib.resources import files
 
 from bayeslaw._errors import InputError
+from bayeslaw.datasets._agent_tts import load_agent_tts
 from bayeslaw.datasets._chinchilla import fetch_chinchilla_epoch, load_chinchilla, make_chinchilla
 from bayeslaw.datasets._curves import fetch_double_descent, fetch_learning_curves
 from bayeslaw.datasets._data_constrained import load_data_constrained
@@ -24,6 +25,7 @@ from bayeslaw.datasets._primer import load_primer
 from bayeslaw.datasets._retrieval import load_retrieval
 from bayeslaw.datasets._routed_lms import load_routed_lms
 from bayeslaw.datasets._salt import load_salt
+from bayeslaw.datasets._serving import load_serving
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
 from bayeslaw.datasets._visual_tokens import fetch_visual_tokens_ocr, load_visual_tokens
 from bayeslaw.datasets._vocabulary import fetch_vocabulary
@@ -54,6 +56,8 @@ __all__ = [
     "load_salt",
     "load_retrieval",
     "load_primer",
+    "load_agent_tts",
+    "load_serving",
     "make_chinchilla",
 ]
 
@@ -81,6 +85,8 @@ DATASETS = {
     "salt": "load_salt",
     "retrieval": "load_retrieval",
     "primer": "load_primer",
+    "agent_tts": "load_agent_tts",
+    "serving": "load_serving",
     "vocabulary": "fetch_vocabulary",
 }
 """Data set by name, and the function that gives it."""
