@@ -19,6 +19,7 @@ _WHERE = {
     "AbstractNoise": "_noise",
     "AdditiveT": "_noise",
     "Allocation": "_allocate",
+    "Alternatives": "_alternatives",
     "Asymmetric": "_penalty",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
@@ -46,6 +47,7 @@ _WHERE = {
     "StudentT": "_noise",
     "UntunedT": "_noise",
     "allocate": "_allocate",
+    "alternatives": "_alternatives",
     "cheapest": "_target",
     "fetch_chinchilla_epoch": "datasets",
     "fetch_double_descent": "datasets",
@@ -87,6 +89,8 @@ if TYPE_CHECKING:
     from bayeslaw import plots as plots
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
+    from bayeslaw._alternatives import Alternatives as Alternatives
+    from bayeslaw._alternatives import alternatives as alternatives
     from bayeslaw._counts import BetaBinomial as BetaBinomial
     from bayeslaw._counts import Binomial as Binomial
     from bayeslaw._decision import Choices as Choices

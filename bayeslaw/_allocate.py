@@ -148,14 +148,16 @@ def _solve(
             assert decision.closed_form is not None
             choice, edge = _into_box(decision, decision.closed_form(filled.law, **given))
         else:
-            choice, edge = _search(decision, lambda c: _score(decision, filled.law, c, given), filled.law.categories())
-        plan = _plan(decision, filled.law, choice, given)
+            choice, edge = _search(
+                decision, lambda c: score_of(decision, filled.law, c, given), filled.law.categories()
+            )
+        plan = plan_of(decision, filled.law, choice, given)
         missing = [name for name in filled.columns() if name not in plan and name not in filled.law.optional()]
         if missing:
             raise InputError(f"the law and its noise read {', '.join(missing)}, which the decision does not derive.")
         row = {name: plan[name][None] for name in filled.columns() if name in plan}
         mean, new = filled.mean(row)[0], filled.draw(key, row)[0]
-        return plan, mean, new, edge, _score(decision, filled.law, choice, given)
+        return plan, mean, new, edge, score_of(decision, filled.law, choice, given)
 
     def scenario(inputs: tuple[Array, Mapping[str, Array]]) -> Any:
         key, given = inputs
@@ -166,13 +168,13 @@ def _solve(
     return jax.tree.map(lambda array: jnp.moveaxis(array, 0, 1), jax.lax.map(scenario, (keys, dict(scenarios))))
 
 
-def _plan(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
+def plan_of(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
     return {name: jnp.asarray(v, dtype=float) for name, v in decision.plan(law, choice, given).items()}
 
 
-def _score(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> Array:
+def score_of(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> Array:
     """What is minimised, infinite where a column is impossible (fewer than one token) or the law is undefined."""
-    plan = _plan(decision, law, choice, given)
+    plan = plan_of(decision, law, choice, given)
     value = decision.score(law, plan)
     possible = jnp.isfinite(value)
     for name, column in plan.items():
@@ -184,7 +186,16 @@ def _score(decision: Decision, law: Any, choice: Mapping[str, Array], given: Map
 def _search(
     decision: Decision, score: Any, labels: Mapping[str, tuple[str, ...]] | None = None
 ) -> tuple[dict[str, Array], Array]:
-    """The best choice in the box and whether it lies on its edge.
+    """The best choice in the box and whether it lies on its edge."""
+    choices, scores, edges = search_each(decision, score, labels)
+    best = jnp.argmin(scores)
+    return {name: values[best] for name, values in choices.items()}, edges[best]
+
+
+def search_each(
+    decision: Decision, score: Any, labels: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[dict[str, Array], Array, Array]:
+    """For each item of the menus the best choice with it, its score, and whether it lies on the edge of the box.
 
     Menus are enumerated; continuous variables are searched on a grid that zooms into its best cell. It
     needs no derivatives and no start, and does not stop in a local minimum wider than a grid step.
@@ -204,7 +215,7 @@ def _search(
     def place(unit: Array) -> dict[str, Array]:
         return {name: space.at(unit[i]) for i, (name, space) in enumerate(ranges.items())}
 
-    def zoom(item: Mapping[str, Array]) -> tuple[Array, Array]:
+    def zoom(item: Mapping[str, Array]) -> tuple[dict[str, Array], Array, Array]:
         def lowest(units: Array) -> tuple[Array, Array]:
             scores = jax.vmap(lambda unit: score({**item, **place(unit)}))(units)
             best = jnp.argmin(scores)
@@ -220,18 +231,20 @@ def _search(
 
         start = (*lowest(grid), jnp.asarray(first))
         (unit, low, _), _ = jax.lax.scan(step, start, None, length=rounds)
-        return unit, low
+        edge = jnp.any((unit < _EDGE) | (unit > 1 - _EDGE))
+        for name, menu in menus.items():
+            if menu.ordered_ends:
+                edge |= (item[name] == menu.values[0]) | (item[name] == menu.values[-1])
+        return {**place(unit), **item}, low, edge
 
-    values = [_positions(name, menu, labels or {}) for name, menu in menus.items()]
-    items = np.array(list(itertools.product(*values)), dtype=float)
-    units, scores = jax.vmap(lambda row: zoom({name: row[i] for i, name in enumerate(menus)}))(jnp.asarray(items))
-    best = jnp.argmin(scores)
-    unit, item = units[best], jnp.asarray(items)[best]
-    edge = jnp.any((unit < _EDGE) | (unit > 1 - _EDGE))
-    for i, menu in enumerate(menus.values()):
-        if menu.ordered_ends:
-            edge |= (item[i] == menu.values[0]) | (item[i] == menu.values[-1])
-    return {**place(unit), **{name: item[i] for i, name in enumerate(menus)}}, edge
+    items = menu_items(decision, labels)
+    return jax.vmap(lambda row: zoom({name: row[i] for i, name in enumerate(menus)}))(jnp.asarray(items))
+
+
+def menu_items(decision: Decision, labels: Mapping[str, tuple[str, ...]] | None = None) -> np.ndarray:
+    """Every combination of what is on the menus of a decision, (items, menus); names as their positions."""
+    values = [_positions(n, space, labels or {}) for n, space in decision.choose.items() if isinstance(space, Choices)]
+    return np.array(list(itertools.product(*values)), dtype=float)
 
 
 def _grid(points: np.ndarray, size: int) -> Array:

@@ -36,7 +36,7 @@ def as_text(title: str, frame: pd.DataFrame, found: Iterable[Status]) -> str:
 
 def as_html(title: str, frame: pd.DataFrame, found: Iterable[Status]) -> str:
     """The same for a notebook."""
-    return _page(f"{title} ({_interval(frame)})", readable(frame), found)
+    return page(f"{title} ({_interval(frame)})", readable(frame), found)
 
 
 def posterior_html(posterior: "Posterior") -> str:
@@ -47,14 +47,15 @@ def posterior_html(posterior: "Posterior") -> str:
     runs = posterior.runs.describe().loc[["min", "50%", "max"]].map("{:.4g}".format)
     head = f"<p>{escape(formula[0])}</p>" if formula else ""
     data = f"<details><summary>{len(posterior.runs)} runs</summary>{runs.to_html(border=0)}</details>"
-    return head + _page(f"{posterior!r} ({_interval(summary)})", parameters, posterior.status) + data
+    return head + page(f"{posterior!r} ({_interval(summary)})", parameters, posterior.status) + data
 
 
 def _interval(frame: pd.DataFrame) -> str:
     return f"equal-tailed {frame.attrs['prob']:.0%} credible intervals"
 
 
-def _page(title: str, frame: pd.DataFrame, found: Iterable[Status]) -> str:
+def page(title: str, frame: pd.DataFrame, found: Iterable[Status]) -> str:
+    """A title, a table and remarks as HTML."""
     items = "".join(
         f"<li>{'<b>' if one.serious else ''}{escape(str(one))}{'</b>' if one.serious else ''}</li>" for one in found
     )
