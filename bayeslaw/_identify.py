@@ -51,8 +51,8 @@ def prior_of(joint: Joint) -> PriorDraws:
 def _probe(
     joint: Joint, centre: Mapping[str, Array], spread: Mapping[str, Array], columns: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Relative sensitivities of the mean, and of the concentration of counts, to each parameter, (1 or 2, runs, ...), at
-    the prior median, one prior sd as the unit."""
+    """Relative sensitivities of the mean, and of the concentration of counts, to each parameter, at the prior median,
+    one prior sd as the unit: (1 or 2, runs, ...)."""
 
     def read(offset: Any) -> tuple[Array, Array]:
         z = jax.tree.map(lambda c, s, o: c + s * o, centre, spread, offset)

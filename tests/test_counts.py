@@ -67,6 +67,12 @@ def test_a_known_world_is_recovered_from_counts() -> None:
     np.testing.assert_allclose(np.round(new * 10) / 10, new)  # counts of ten
 
 
+def test_more_right_answers_than_answers() -> None:
+    table = {"params": [1e9] * 3, "trials": [10] * 3, "successes": [3, 11, 4]}
+    with pytest.raises(bl.InputError, match="computed as successes / trials, must be between 0 and 1; found row 1"):
+        bl.fit(Solved, table, noise=bl.BetaBinomial)
+
+
 def test_one_problem_as_two_is_a_copy() -> None:
     """A row that repeats in all its columns is still pointed out, and one that has no name at all."""
     truth = Solved(level=-1.0, alike=2.0)  # type: ignore[arg-type]
