@@ -22,6 +22,7 @@ from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
 from bayeslaw.datasets._primer import load_primer
 from bayeslaw.datasets._retrieval import load_retrieval
+from bayeslaw.datasets._reward_aware import load_reward_aware
 from bayeslaw.datasets._routed_lms import load_routed_lms
 from bayeslaw.datasets._salt import load_salt
 from bayeslaw.datasets._steplaw import fetch_steplaw_dense, fetch_steplaw_moe, load_steplaw_heldout
@@ -47,6 +48,7 @@ __all__ = [
     "load_inference_aware",
     "load_observational",
     "load_overtraining",
+    "load_reward_aware",
     "load_routed_lms",
     "load_steplaw_heldout",
     "fetch_visual_tokens_ocr",
@@ -72,6 +74,7 @@ DATASETS = {
     "observational": "load_observational",
     "overtraining": "load_overtraining",
     "porian": "fetch_porian",
+    "reward_aware": "load_reward_aware",
     "routed_lms": "load_routed_lms",
     "steplaw_dense": "fetch_steplaw_dense",
     "steplaw_heldout": "load_steplaw_heldout",
