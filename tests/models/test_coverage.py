@@ -256,10 +256,12 @@ def test_maximum_likelihood(counts: dict[str, np.ndarray], size: str) -> None:
     assert likeliest(counts[size]) == pytest.approx(LIKELIEST[size], rel=1e-3)
 
 
+NODES = np.polynomial.legendre.leggauss(512)
+
+
 def scaled(successes: np.ndarray, x: float, y: float, scale: float) -> float:
     """Minus the log likelihood where p = scale u, u ~ Beta(x, y), by quadrature in t, u = t^8."""
-    t, weight = np.polynomial.legendre.leggauss(512)
-    t, weight = (t + 1) / 2, weight / 2
+    t, weight = (NODES[0] + 1) / 2, NODES[1] / 2
     u = t**8
     logs = np.log(8) + 7 * np.log(t) + (x - 1) * np.log(u) + (y - 1) * np.log1p(-u) - betaln(x, y) + np.log(weight)
     different, rows = np.unique(successes, return_counts=True)
