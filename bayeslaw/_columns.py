@@ -193,6 +193,8 @@ COLUMNS: Mapping[str, Column] = {
         Column("prm_score", "%", "score of a process reward model on ProcessBench", low=0.0, high=100.0, open=True,
                usual=(5.0, 100.0), advice="It is expected in percent."),
         Column("spent_flops", "FLOPs", "compute of a plan, against its budget", low=0.0),
+        Column("chain_ratio", "", "length of chains of revisions over their number", low=0.0, open=True,
+               usual=(1e-4, 1e4)),
         Column("part", "", "what a row counts, by name"),
         Column("thinking", "", "whether a model thinks before it answers: none, capped or free"),
         Column("cap_tokens", "tokens", "tokens of thinking after which it is cut off", low=0.0),

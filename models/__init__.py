@@ -32,6 +32,7 @@ from bayeslaw.models.our_depth_width import OurDepthWidth
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
+from bayeslaw.models.our_revisions import OurRevisions
 from bayeslaw.models.our_reward_aware import OurRewardAware
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
 from bayeslaw.models.our_test_time_compute import OurTestTimeCompute
@@ -78,6 +79,7 @@ LAWS = (
     CoverageBySize,
     CoverageCurve,
     OurTestTimeCompute,
+    OurRevisions,
     OurRewardAware,
     PRMLine,
     OurThinkingCap,
