@@ -181,6 +181,8 @@ COLUMNS: Mapping[str, Column] = {
                usual=(1e9, 1e36)),
         _count("inference_flops", "FLOPs", "compute of answering one question", "C_inf", usual=(1e3, 1e24)),
         _count("sample_tokens", "tokens", "tokens written per sample"),
+        _count("queries", "queries", "questions to answer in the life of a model"),
+        Column("inference_share", "fraction", "share of all compute that answers take", low=0.0, high=1.0),
         _count("single_sample_params", "parameters", "best size for a single sample, same training budget"),
         Column("question_price", "", "price of the samples of one question, in the unit that a sample is priced in",
                low=0.0),

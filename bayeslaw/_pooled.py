@@ -74,6 +74,11 @@ class Pooled(AbstractWrapper):
         spread: Mapping[str, Any] | None = None,
         columns: Mapping[str, str] | None = None,
     ) -> None:
+        if by in ("run", "chain", "draw", "scenario"):
+            raise InputError(
+                f"{by!r} is the name of a dimension of results: rename the column, such as "
+                f"columns={{{by!r}: 'group'}}, and pool by the new name."
+            )
         self.base = as_prior(base)
         self.by = by
         self.groups = _groups(runs, by, columns)

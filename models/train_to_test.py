@@ -12,6 +12,7 @@ from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._target import bisect
 from bayeslaw._tree import Scalar, evaluate, power
+from bayeslaw.models.lifetime_plans import lifetime, lifetime_samples
 
 N0, D0 = 1e9, 1e10  # the reference: 1 B parameters, 10 B tokens; one sample
 
@@ -64,7 +65,7 @@ class TrainToTest(AbstractLaw):
         )
 
     def decisions(self) -> Mapping[str, Decision]:
-        return {"train_to_test": train_to_test}
+        return {"train_to_test": train_to_test, "lifetime": lifetime, "lifetime_samples": lifetime_samples}
 
 
 def reducible(law: Any, params: Any, tokens: Any) -> Any:

@@ -17,6 +17,7 @@ from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
 from bayeslaw._tree import Scalar, evaluate
 from bayeslaw.models.coverage import beta_coverage, single_answers
+from bayeslaw.models.lifetime_plans import covered, lifetime, lifetime_samples
 from bayeslaw.models.train_to_test import reducible, train_to_test
 
 
@@ -83,7 +84,11 @@ class TrainToTestCoverage(AbstractLaw):
         )
 
     def decisions(self) -> Mapping[str, Decision]:
-        return {"train_to_test": most_covered}
+        return {"train_to_test": most_covered, **most_covered_for_life}
 
 
+most_covered_for_life = {
+    "lifetime": covered(lifetime),
+    "lifetime_samples": covered(lifetime_samples),
+}
 most_covered = replace(train_to_test, objective=lambda law, plan: -evaluate(law, plan), closed_form=None)

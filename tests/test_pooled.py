@@ -92,6 +92,8 @@ def test_what_cannot_be_pooled_is_refused() -> None:
         bl.Pooled(Chinchilla, {"corpus": ["a", None]}, by="corpus")
     with pytest.raises(bl.InputError, match="a group is called 'new'"):
         bl.Pooled(Chinchilla, {"corpus": ["a", "new"]}, by="corpus")
+    with pytest.raises(bl.InputError, match=r"'run' is the name of a dimension.*columns=\{'run': 'group'\}"):
+        bl.Pooled(Chinchilla, {"run": ["a", "b"]}, by="run")
     with pytest.raises(bl.InputError, match="'gamma' is not a parameter that can be pooled; these are E, a, alpha"):
         bl.Pooled(Chinchilla, GROUPS, by="corpus", share=("gamma",))
     with pytest.raises(bl.InputError, match="leaves no scalar parameter to pool"):

@@ -68,6 +68,40 @@ def test_without_a_gain_from_samples_it_is_chinchilla() -> None:
     assert 1e21 / (6 * params**2) == pytest.approx(21.6, rel=2e-3)
 
 
+def test_one_budget_for_training_and_a_life_of_answers(certain: bl.Posterior) -> None:
+    """Ours, against a fine grid of sizes: the plan spends the budget exactly; without queries it is Chinchilla's."""
+    given = {"total_flops": 1e22, "queries": 1e9, "samples": 16.0, "sample_tokens": 500.0}
+    found = bl.allocate(certain, TrainToTest.prior().decisions()["lifetime"], **given).draws.median(("chain", "draw"))
+    params, tokens = float(found["params"][0]), float(found["tokens"][0])
+    assert 6 * params * tokens + 2 * params * 1e9 * 16 * 500 == pytest.approx(1e22, rel=1e-9)
+    sizes = np.geomspace(1e8, 1e10, 20001)
+    left = (1e22 - 2 * sizes * 8e12) / (6 * sizes)
+    loss = np.where(left > 0, ILLUSTRATIVE(params=sizes, tokens=np.maximum(left, 1.0), samples=16.0), np.inf)
+    assert params == pytest.approx(sizes[loss.argmin()], rel=1e-3)
+    assert float(found["inference_share"][0]) == pytest.approx(2 * params * 8e12 / 1e22, rel=1e-9)
+    none = bl.allocate(certain, TrainToTest.prior().decisions()["lifetime"], **{**given, "queries": 1.0})
+    chinchilla = 1e9 * (0.3478 * A / (0.3658 * B) * (1e22 / 6e19) ** 0.3658) ** (1 / (0.3478 + 0.3658))
+    assert float(none.draws["params"].median()) == pytest.approx(chinchilla, rel=1e-4)  # one query
+
+
+def test_samples_are_chosen_where_they_are_worth_their_tokens(certain: bl.Posterior) -> None:
+    """Ours: the more queries there are, the smaller the model and the fewer the samples of each; at the optimum no other
+    number of samples is better."""
+    decisions = TrainToTest.prior().decisions()
+    queries = np.array([1e6, 1e8, 1e10])
+    given = {"total_flops": 1e22, "queries": queries, "sample_tokens": 500.0}
+    found = bl.allocate(certain, decisions["lifetime_samples"], **given).draws.median(("chain", "draw"))
+    for name in ("params", "samples"):
+        assert (np.diff(found[name]) <= 0).all()
+    best = found["coverage_loss"].to_numpy()
+    for factor in (0.5, 2.0):
+        samples = np.clip(found["samples"].to_numpy() * factor, 1.0, 1e4)
+        other = bl.allocate(certain, decisions["lifetime"], **given, samples=samples).draws["coverage_loss"]
+        assert (other.median(("chain", "draw")).to_numpy() >= best - 1e-9).all()
+    with pytest.raises(bl.InputError, match=r"inference_share would be 1e\+07 at best"):
+        bl.allocate(certain, decisions["lifetime"], **{**given, "queries": 1e20}, samples=1.0)
+
+
 def test_where_one_sample_is_all_that_fits(certain: bl.Posterior) -> None:
     """The corner: the largest size that can answer once, by the formula and by the search; half of it with answers
     twice as long."""
