@@ -34,7 +34,7 @@ class CoverageBySize(AbstractLaw):
     - `alike_by_params`: the power of the size with which that changes. Below zero: a larger model knows some problems
       well, a small one guesses at all of them.
 
-    Prior, 90 %: a 1 B model is right in 0.0015 to 0.18 of its answers, by_params 0.04 to 1.36, alike 1.0 to 102,
+    Prior, 90 %: a 1 B model is right in 0.0015 to 0.18 of its answers, by_params 0.04 to 1.36, alike 1.0 to 100,
     alike_by_params -0.96 to 0.36. Problems are the same under all models, which counts as independent: intervals are
     too narrow.
     """

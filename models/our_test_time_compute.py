@@ -79,7 +79,7 @@ class OurTestTimeCompute(AbstractLaw):
 
 
 def by_difficulty(runs: Any, methods: tuple[str, ...] = METHODS) -> Pooled:
-    """The law with bins of difficulty as groups: they differ much in their level (sd 0.7 to 4.6 logits), and in what a
+    """The law with bins of difficulty as groups: they differ much in their level (sd 0.7 to 4.8 logits), and in what a
     strategy does as far as the runs say."""
     spread = {"level": dist.LogNormal(log(1.8), 0.6)}
     return Pooled(OurTestTimeCompute.prior(methods), runs, by="difficulty", spread=spread)
