@@ -68,6 +68,7 @@ _WHERE = {
     "load_inference_aware": "datasets",
     "load_observational": "datasets",
     "load_overtraining": "datasets",
+    "load_reward_aware": "datasets",
     "load_routed_lms": "datasets",
     "load_steplaw_heldout": "datasets",
     "fetch_visual_tokens_ocr": "datasets",
@@ -150,6 +151,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import load_overtraining as load_overtraining
     from bayeslaw.datasets import load_primer as load_primer
     from bayeslaw.datasets import load_retrieval as load_retrieval
+    from bayeslaw.datasets import load_reward_aware as load_reward_aware
     from bayeslaw.datasets import load_routed_lms as load_routed_lms
     from bayeslaw.datasets import load_salt as load_salt
     from bayeslaw.datasets import load_serving as load_serving

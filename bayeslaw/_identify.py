@@ -51,15 +51,17 @@ def prior_of(joint: Joint) -> PriorDraws:
 def _probe(
     joint: Joint, centre: Mapping[str, Array], spread: Mapping[str, Array], columns: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Relative sensitivities of the mean to each parameter, at the prior median, one prior sd as the unit."""
+    """Relative sensitivities of the mean, and of the concentration of counts, to each parameter, at the prior median,
+    one prior sd as the unit: (1 or 2, runs, ...)."""
 
-    def mean(offset: Any) -> tuple[Array, Array]:
+    def read(offset: Any) -> tuple[Array, Array]:
         z = jax.tree.map(lambda c, s, o: c + s * o, centre, spread, offset)
-        found = joint.fill(joint.constrain(z)).mean(columns)
-        return found, found
+        filled = joint.fill(joint.constrain(z))
+        parts = [filled.mean(columns), *([filled.concentration(columns)] if filled.counts_problems() else [])]
+        return jnp.stack(parts), jnp.stack(parts)
 
-    jacobian, at_centre = jax.jacfwd(mean, has_aux=True)(jax.tree.map(jnp.zeros_like, centre))
-    return {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre)).T for name, j in jacobian.items()}
+    jacobian, at_centre = jax.jacfwd(read, has_aux=True)(jax.tree.map(jnp.zeros_like, centre))
+    return {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre).T).T for name, j in jacobian.items()}
 
 
 def remark_on_design(
@@ -73,7 +75,8 @@ def remark_on_design(
     for site, block in jacobian.items():
         if site.startswith("noise.") or site in shrunk:
             continue
-        flat = np.asarray(block)[: len(response)].reshape(len(response), -1)
+        read = np.asarray(block)[:, : len(response)]
+        flat = read.reshape(read.shape[0] * len(response), -1)
         names += [site] if flat.shape[1] == 1 else [f"{site}[{i}]" for i in range(flat.shape[1])]
         rows.append(flat)
     notes = []

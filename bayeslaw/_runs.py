@@ -84,6 +84,7 @@ def number_columns(
             found[name] = _numbers(frame, name)
         elif formula is not None and all(need in frame.columns for need in needs):
             found[name] = np.asarray(formula(*(_numbers(frame, need) for need in needs)))
+            _check_possible(frame, name, found[name], found[name].tolist(), f", computed as {words},")
             notes.append(Status(f"the table has no {name}; it was computed as {words}."))
         elif name in optional:
             continue
@@ -142,12 +143,15 @@ def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
             f"column {name!r} is not finite in {_rows(frame, wrong, raw)}; "
             "drop those rows, or give the value the run had before it diverged."
         )
+    _check_possible(frame, name, values, raw)
+    return values
+
+
+def _check_possible(frame: pd.DataFrame, name: str, values: np.ndarray, raw: Any, how: str = "") -> None:
     known = COLUMNS.get(name)
     if known is not None and not known.allows(values).all():
-        wrong = ~known.allows(values)
-        found = _rows(frame, wrong, raw)
-        raise InputError(f"column {name!r} must be {known.domain}; found {found}. {known.advice}".strip())
-    return values
+        found = _rows(frame, ~known.allows(values), raw)
+        raise InputError(f"column {name!r}{how} must be {known.domain}; found {found}. {known.advice}".strip())
 
 
 def _remark(name: str, values: np.ndarray, what: str) -> list[Status]:
@@ -164,7 +168,8 @@ def _remark(name: str, values: np.ndarray, what: str) -> list[Status]:
 def remark_on_rows(frame: pd.DataFrame, found: Mapping[str, np.ndarray]) -> list[Status]:
     """Notes about rows that were kept: duplicates and flags. Nothing is dropped on the user's behalf."""
     notes = []
-    repeated = pd.DataFrame(found).duplicated().to_numpy()
+    # Rows that differ in a column which the law does not read, such as the problem that was answered, are no copies.
+    repeated = pd.DataFrame(found).duplicated().to_numpy() & frame.duplicated().to_numpy()
     if repeated.any():
         labels = [str(label) for label in frame.index[repeated][:5]]
         more = f" and {repeated.sum() - 5} more" if repeated.sum() > 5 else ""

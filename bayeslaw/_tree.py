@@ -149,14 +149,23 @@ class Joint:
         asked = arguments(type(self.noise).observe)
         if "tuned" in asked:
             known["tuned"] = self.tuned(columns)
-        if "concentration" in asked:
-            known["concentration"] = jax.vmap(self._concentration)(dict(columns))
+        if self.counts_problems():
+            known["concentration"] = self.concentration(columns)
         return self.noise.observe(self.mean(columns), **known)
 
-    def _concentration(self, known: Mapping[str, Any]) -> Array:
-        full = self.law.complete(known)
-        law = self.law.member(full)
-        return law.concentration(**{name: full[name] for name in law.columns() if name in full})
+    def counts_problems(self) -> bool:
+        """Does the noise ask the law how alike problems are?"""
+        return "concentration" in arguments(type(self.noise).observe)
+
+    def concentration(self, columns: Mapping[str, Any]) -> Array:
+        """What the law says of that, (runs,)."""
+
+        def one(known: Mapping[str, Any]) -> Array:
+            full = self.law.complete(known)
+            law = self.law.member(full)
+            return law.concentration(**{name: full[name] for name in law.columns() if name in full})
+
+        return jax.vmap(one)(dict(columns))
 
     def draw(self, key: Array, columns: Mapping[str, Any]) -> Array:
         """The response of new runs, (runs,)."""

@@ -7,6 +7,9 @@ from bayeslaw.models.autoregressive import Autoregressive, AutoregressiveCompute
 from bayeslaw.models.autoregressive_size import AutoregressiveSize
 from bayeslaw.models.broken import Broken
 from bayeslaw.models.chinchilla import Chinchilla
+from bayeslaw.models.coverage import Coverage
+from bayeslaw.models.coverage_by_size import CoverageBySize
+from bayeslaw.models.coverage_curve import CoverageCurve
 from bayeslaw.models.data_constrained import DataConstrained
 from bayeslaw.models.downstream import Downstream
 from bayeslaw.models.efficiency_leverage import EfficiencyLeverage
@@ -32,11 +35,16 @@ from bayeslaw.models.our_pipeline import OurPipeline
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
+from bayeslaw.models.our_revisions import OurRevisions
+from bayeslaw.models.our_reward_aware import OurRewardAware
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
+from bayeslaw.models.our_test_time_compute import OurTestTimeCompute
+from bayeslaw.models.our_thinking_cap import OurThinkingCap
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.post_training import PostTraining
 from bayeslaw.models.precision import Precision
 from bayeslaw.models.primer import Primer
+from bayeslaw.models.prm_line import PRMLine
 from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.quantized_resnet import QuantizedResNet
@@ -71,6 +79,14 @@ LAWS = (
     Ensemble,
     TrainToTest,
     TrainToTestCoverage,
+    Coverage,
+    CoverageBySize,
+    CoverageCurve,
+    OurTestTimeCompute,
+    OurRevisions,
+    OurRewardAware,
+    PRMLine,
+    OurThinkingCap,
     InferenceSize,
     InferenceError,
     EfficiencyLeverage,

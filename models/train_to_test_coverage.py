@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
-from jax.scipy.special import betaln
 from jaxtyping import Array
 
 from bayeslaw._counts import BetaBinomial
@@ -17,6 +16,7 @@ from bayeslaw._errors import Status
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
 from bayeslaw._tree import Scalar, evaluate
+from bayeslaw.models.coverage import beta_coverage, single_answers
 from bayeslaw.models.lifetime_plans import covered, lifetime, lifetime_samples
 from bayeslaw.models.train_to_test import reducible, train_to_test
 
@@ -52,10 +52,7 @@ class TrainToTestCoverage(AbstractLaw):
     t4: Scalar
 
     def mean(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
-        mu, nu = self._beta(params, tokens)
-        x, y = mu * nu, (1 - mu) * nu
-        coverage = -jnp.expm1(betaln(x, y + samples) - betaln(x, y))
-        return jnp.where(samples == 1, mu, coverage)  # the same, without rounding
+        return beta_coverage(*self._beta(params, tokens), samples)
 
     def concentration(self, params: Array, tokens: Array, samples: Array) -> Array:  # type: ignore[override]
         return self._beta(params, tokens)[1]
@@ -72,10 +69,7 @@ class TrainToTestCoverage(AbstractLaw):
         return BetaBinomial.prior()
 
     def check_design(self, runs: Mapping[str, Any]) -> list[Status]:
-        if (runs["samples"] == 1).all():
-            return []
-        text = "rows with samples above 1: count single answers (samples = 1), or fit pass@k with noise=bl.Binomial."
-        return [Status(text, serious=True)]
+        return single_answers(runs)
 
     @classmethod
     def prior(cls) -> "TrainToTestCoverage":

@@ -24,7 +24,11 @@ FILES = {
     "gemstones": ["gemstones/hot_100b_plus.csv"],
     "learning_curves": ["revisiting_benchmark/benchmark.lang.csv", "revisiting_benchmark/benchmark.vision.csv"],
     "misfitting": ["misfitting/scaling_results.csv", "misfitting/scaling_results_last_ckpt_only.csv"],
-    "monkeys": ["monkeys_pass_at_k/gsm8k_counts.csv", "monkeys_pass_at_k/math_counts.csv"],
+    "monkeys": [
+        "monkeys_pass_at_k/gsm8k_counts.csv",
+        "monkeys_pass_at_k/math_counts.csv",
+        "monkeys_pass_at_k/original_llmonkeys_counts.csv",
+    ],
     "porian": ["porian/runs_isoflop.csv"],
     "steplaw_dense": ["steplaw/dense_lr_bs_loss.csv"],
     "steplaw_moe": ["steplaw/moe_lr_bs_loss.csv"],

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 from advised import advised_fit
 from scipy import stats
 
 import bayeslaw as bl
+from bayeslaw._fit import quiet_fit
 from bayeslaw._tree import float64
 
 
@@ -51,14 +53,33 @@ def test_a_known_world_is_recovered_from_counts() -> None:
     params = np.repeat([1e8, 1e9, 1e10, 1e11], 50)
     made = bl.simulate(truth, {"params": params, "trials": 100.0}, noise=bl.BetaBinomial, seed=3)
     table = made.assign(successes=made.accuracy * made.trials).drop(columns="accuracy")
+    table = table.assign(problem=np.arange(200))
     posterior = advised_fit(Solved, table, noise=bl.BetaBinomial, seed=1, draws=500)
     assert posterior.ok
+    notes = " ".join(map(str, posterior.status))
+    assert "cannot inform" not in notes  # counts of problems inform the concentration, which no mean depends on
+    assert "repeat an earlier one" not in notes  # another problem with the same count is no copy
     assert any("it was computed as successes / trials" in str(one) for one in posterior.status)
     found = posterior.summary(prob=0.99)
     for name, value in (("level", -1.0), ("alike", 2.0)):
         assert found.lower[name] < value < found.upper[name]
     new = bl.predict(posterior, {"params": 1e9, "trials": 10}).draws["accuracy_new_run"].to_numpy()
     np.testing.assert_allclose(np.round(new * 10) / 10, new)  # counts of ten
+
+
+def test_more_right_answers_than_answers() -> None:
+    table = {"params": [1e9] * 3, "trials": [10] * 3, "successes": [3, 11, 4]}
+    with pytest.raises(bl.InputError, match="computed as successes / trials, must be between 0 and 1; found row 1"):
+        bl.fit(Solved, table, noise=bl.BetaBinomial)
+
+
+def test_one_problem_as_two_is_a_copy() -> None:
+    """A row that repeats in all its columns is still pointed out, and one that has no name at all."""
+    truth = Solved(level=-1.0, alike=2.0)  # type: ignore[arg-type]
+    made = bl.simulate(truth, {"params": [1e8, 1e9, 1e10], "trials": 9.0}, noise=bl.BetaBinomial, seed=3)
+    for table in (made.assign(problem=[0, 1, 2]), made):
+        posterior = quiet_fit(Solved, pd.concat([table, table.iloc[:1]]), noise=bl.BetaBinomial, draws=20, warmup=20)
+        assert any("1 of 4 rows repeat an earlier one" in str(one) for one in posterior.status)
 
 
 def test_a_law_without_a_concentration_says_what_to_do() -> None:

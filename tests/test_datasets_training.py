@@ -258,8 +258,19 @@ def test_monkeys(fetched: Callable[..., pd.DataFrame]) -> None:
     assert sorted(math.level.unique()) == [1, 2, 3, 4, 5]
     largest = math[math.model == "Pythia_12B_300B"]
     assert (largest.successes / largest.trials).mean() == pytest.approx(0.0073, abs=5e-5)
-    with pytest.raises(bl.InputError, match="no benchmark 'aime'; there are gsm8k, math"):
+    with pytest.raises(bl.InputError, match="no benchmark 'aime'; there are gsm8k, math, original"):
         bl.fetch_monkeys("aime")
+
+
+def test_original_monkeys(fetched: Callable[..., pd.DataFrame]) -> None:
+    runs = fetched("monkeys", benchmark="original")
+    assert list(runs.columns) == ["model", "params", "tokens", "problem", "trials", "successes"]
+    assert runs.groupby("model").size().to_dict() == dict.fromkeys(runs.model.unique(), 128)
+    assert set(runs.params) == {7e7, 1.6e8, 4.1e8, 1e9, 2.8e9, 6.9e9, 1.2e10}
+    assert set(runs.tokens) == {3e11}
+    assert set(runs.trials) == {1e4}
+    assert (runs.successes.min(), runs.successes.max()) == (0, 3153)
+    assert runs.model[0] == "Pythia_12B_300B"  # the name that the other two benchmarks give it
 
 
 def test_names_of_monkeys_agree_with_the_table_of_models(fetched: Callable[..., pd.DataFrame]) -> None:
@@ -310,6 +321,18 @@ def test_monkeys_from_what_is_published(tmp_path: Path, monkeypatch: pytest.Monk
         "trials": [100.0, 400.0],
         "successes": [5.0, 0.0],
     }
+    names = {"Model Nickname": "Model", "prompt_idx": "Problem Idx", "k": "Scaling Parameter", "pass@k": "Score"}
+    original = _curves_over_k().rename(columns=names).drop(columns=["Level", "Inference Compute"])
+    original.assign(
+        Model=original.Model.map({"Pythia_70M_2B": "Pythia 70M", "Pythia_1.4B_512M": "Pythia 1.4B"})
+    ).to_parquet(path)
+    found = bl.fetch_monkeys("original")
+    assert asked[-1] == "monkeys_pass_at_k/large_language_monkeys_original_pass_at_k.parquet"
+    assert found.model.tolist() == ["Pythia_70M_300B", "Pythia_1.4B_300B"]
+    assert found[["params", "tokens", "trials", "successes"]].to_numpy().tolist() == [
+        [7e7, 3e11, 100.0, 5.0],
+        [1.4e9, 3e11, 400.0, 0.0],
+    ]
     _curves_over_k().assign(copy=lambda table: table.c).to_parquet(path)
     with pytest.raises(bl.InputError, match=r"no two columns, or several, whose ratio is pass@1; it is not read\."):
         bl.fetch_monkeys("math")

@@ -23,6 +23,7 @@ from bayeslaw.datasets._overtraining import load_overtraining
 from bayeslaw.datasets._porian import fetch_porian
 from bayeslaw.datasets._primer import load_primer
 from bayeslaw.datasets._retrieval import load_retrieval
+from bayeslaw.datasets._reward_aware import load_reward_aware
 from bayeslaw.datasets._routed_lms import load_routed_lms
 from bayeslaw.datasets._salt import load_salt
 from bayeslaw.datasets._serving import load_serving
@@ -49,6 +50,7 @@ __all__ = [
     "load_inference_aware",
     "load_observational",
     "load_overtraining",
+    "load_reward_aware",
     "load_routed_lms",
     "load_steplaw_heldout",
     "fetch_visual_tokens_ocr",
@@ -76,6 +78,7 @@ DATASETS = {
     "observational": "load_observational",
     "overtraining": "load_overtraining",
     "porian": "fetch_porian",
+    "reward_aware": "load_reward_aware",
     "routed_lms": "load_routed_lms",
     "steplaw_dense": "fetch_steplaw_dense",
     "steplaw_heldout": "load_steplaw_heldout",
