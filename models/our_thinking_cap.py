@@ -24,8 +24,8 @@ class OurThinkingCap(AbstractLaw):
     """accuracy = easy, or 1 - S(cap) / S(from) of lengths, or low + (1 - low) gained Phi(ln(cap / half) / width)
 
     Our model, for the question that the metrics of Aggarwal et al. 2025 (arXiv 2508.13141) ask: think little on easy
-    questions and enough on hard ones. All data are counts, and `part` says of what. A row "easy": right answers to easy
-    questions. A row "length": of `trials` of these still thinking after from_tokens, how many end by cap_tokens; such
+    questions and enough on hard ones. All data are counts; `counted` says of what. A row "easy": right answers to easy
+    questions. A row "length": of `trials` of these still thinking after after_tokens, how many end by cap_tokens; such
     rows of one run are independent of each other. A row "hard": right answers to hard questions, thinking cut off at
     cap_tokens. Where a column means nothing to a row, put 0. Several domains or models: `Pooled`.
 
@@ -50,11 +50,11 @@ class OurThinkingCap(AbstractLaw):
     half: Scalar
     width: Scalar
 
-    def mean(self, part: Array, from_tokens: Array, cap_tokens: Array) -> Array:  # type: ignore[override]
-        ends = -jnp.expm1(self._longer(cap_tokens) - self._longer(from_tokens))
+    def mean(self, counted: Array, after_tokens: Array, cap_tokens: Array) -> Array:  # type: ignore[override]
+        ends = -jnp.expm1(self._longer(cap_tokens) - self._longer(after_tokens))
         reached = ndtr((_ln(cap_tokens) - jnp.log(self.half)) / self.width)
         kinds = jnp.stack([jnp.asarray(self.easy, float), ends, self.low + (1 - self.low) * self.gained * reached])
-        return kinds[jnp.asarray(part).astype(int)]
+        return kinds[jnp.asarray(counted).astype(int)]
 
     def _longer(self, tokens: Array) -> Array:
         """The log of the share of easy questions that are thought about for longer."""
@@ -68,7 +68,7 @@ class OurThinkingCap(AbstractLaw):
         return self.easy * (1 - thought / window_tokens)
 
     def categories(self) -> Mapping[str, tuple[str, ...]]:
-        return {"part": PARTS}
+        return {"counted": PARTS}
 
     def noise(self) -> AbstractNoise:
         return Binomial.prior()
@@ -95,7 +95,7 @@ def _ln(tokens: Any) -> Array:
 
 def _plan(law: OurThinkingCap, thinking: Any, cap_tokens: Any, window_tokens: Any) -> dict[str, Any]:
     tokens = jnp.where(thinking == 0, 0.0, jnp.where(thinking == 2, FREE, cap_tokens))
-    row = {"part": 2.0, "from_tokens": 0.0, "cap_tokens": tokens, "trials": 1.0}
+    row = {"counted": 2.0, "after_tokens": 0.0, "cap_tokens": tokens, "trials": 1.0}
     area, hard = law.auc(tokens, window_tokens), evaluate(law, row)
     return {**row, "auc": area, "f1": f1(area, hard)}
 

@@ -63,7 +63,7 @@ def policy_and_method(
         spent = samples * generation_flops(size + jnp.where(read, jnp.asarray(judges)[judge], 0.0), sample_tokens)
         total = training_flops(size, jnp.asarray(tokens)[policy]) + (questions or 0.0) * spent
         found = {"prm_score": jnp.asarray(scores)[judge], "trials": QUESTIONS, "odd": _odd(method, samples)}
-        return {**found, "spent_flops": spent if questions is None else total}
+        return {**found, "cost_flops": spent if questions is None else total}
 
     budget = "inference_flops" if questions is None else "total_flops"
     return Decision(
@@ -76,9 +76,9 @@ def policy_and_method(
         },
         given=(budget, "sample_tokens"),
         derive=derive,
-        report=("model", "prm", "method", "samples", "spent_flops"),
+        report=("model", "prm", "method", "samples", "cost_flops"),
         objective=lambda law, plan: jnp.where(
-            (plan["spent_flops"] <= plan[budget]) & ~(plan["odd"] > 0), -evaluate(law, plan), jnp.inf
+            (plan["cost_flops"] <= plan[budget]) & ~(plan["odd"] > 0), -evaluate(law, plan), jnp.inf
         ),
     )
 

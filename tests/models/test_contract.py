@@ -33,7 +33,6 @@ POINTS = {
     "recipe": 1.0, "ensemble_size": 3.0,
     "samples": 20.0,
     "inference_flops": 1e14, "size_ratio": 3.0, "prm_score": 60.0, "chain_ratio": 4.0,
-    "part": 2.0, "from_tokens": 100.0, "cap_tokens": 800.0,
     "method": 1.0,
     "activation_ratio": 0.06, "granularity": 8.0, "experts": 8.0, "architecture": 1.0,
     "active_params": 1e9,

@@ -79,10 +79,10 @@ def test_published_rows(model: str) -> None:
 def test_accuracies_by_hand() -> None:
     """Each kind of row has its own mean; lengths are conditional on what was thought before; no cap and no thinking are
     ends, not numbers that break."""
-    given = {"from_tokens": 0.0, "cap_tokens": [0.0, exp(6.5), FREE]}
-    assert TRUE(part="easy", **given) == pytest.approx([0.95] * 3)
-    assert TRUE(part="hard", **given) == pytest.approx([0.3, 0.45, 0.6])
-    ends = TRUE(part="length", from_tokens=[0, 500, 500, 1e8], cap_tokens=[1000, 1000, FREE, 2e8])
+    given = {"after_tokens": 0.0, "cap_tokens": [0.0, exp(6.5), FREE]}
+    assert TRUE(counted="easy", **given) == pytest.approx([0.95] * 3)
+    assert TRUE(counted="hard", **given) == pytest.approx([0.3, 0.45, 0.6])
+    ends = TRUE(counted="length", after_tokens=[0, 500, 500, 1e8], cap_tokens=[1000, 1000, FREE, 2e8])
     share = norm.cdf((np.log([500, 1000]) - 6.9) / 0.8)
     assert ends[:3] == pytest.approx([share[1], (share[1] - share[0]) / (1 - share[0]), 1])
     assert 0.99 < ends[3] <= 1
@@ -97,7 +97,7 @@ def test_area_against_a_sum() -> None:
     assert float(float64(TRUE.auc)(320.0, 1000.0)) == pytest.approx(0.6525, abs=1e-4)
 
 
-RUNS = {"part": [0.0], "from_tokens": [0.0], "cap_tokens": [0.0], "trials": [1.0]}
+RUNS = {"counted": [0.0], "after_tokens": [0.0], "cap_tokens": [0.0], "trials": [1.0]}
 
 
 def test_best_cap() -> None:
@@ -140,9 +140,9 @@ def counted(easy: int, hard: int, seed: int) -> pd.DataFrame:
             rows.append(("length", start, end, len(still), int((still <= end).sum())))
     for cap in caps:
         rows.append(
-            ("hard", 0.0, cap, hard, rng.binomial(hard, float(TRUE(part="hard", from_tokens=0, cap_tokens=cap))))
+            ("hard", 0.0, cap, hard, rng.binomial(hard, float(TRUE(counted="hard", after_tokens=0, cap_tokens=cap))))
         )
-    return pd.DataFrame(rows, columns=["part", "from_tokens", "cap_tokens", "trials", "successes"])
+    return pd.DataFrame(rows, columns=["counted", "after_tokens", "cap_tokens", "trials", "successes"])
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +182,6 @@ def test_impossible_rows_are_refused() -> None:
     ):
         bl.fit(OurThinkingCap, bad)
     with pytest.raises(
-        bl.InputError, match="column 'part' holds row 0 \\('medium'\\), where the law knows easy, length, hard"
+        bl.InputError, match="column 'counted' holds row 0 \\('medium'\\), where the law knows easy, length, hard"
     ):
-        bl.fit(OurThinkingCap, counted(144, 55, 1).replace({"part": {"easy": "medium"}}))
+        bl.fit(OurThinkingCap, counted(144, 55, 1).replace({"counted": {"easy": "medium"}}))
