@@ -137,7 +137,7 @@ COLUMNS: Mapping[str, Column] = {
         _count("dense_params", "parameters", "size of the dense model of equal loss", "N_eff"),
         _count("params_limit", "parameters", "most parameters in all, as memory allows", usual=(1e3, 1e17),
                advice=_BILLIONS),
-        Column("memory_bytes", "bytes", "memory for weights, and their cache", ("M",), low=0.0, open=True, usual=(1e6, 1e16),
+        Column("memory_bytes", "bytes", "for weights, and their cache", ("M",), low=0.0, open=True, usual=(1e6, 1e16),
                advice="Bytes, not GB: 80 GB is 80e9."),
         Column("context_tokens", "tokens", "tokens in the cache of keys and values", low=0.0),
         Column("activation_ratio", "fraction", "share of experts or parameters used per token", (), low=0.0, high=1.0),
