@@ -51,15 +51,20 @@ def prior_of(joint: Joint) -> PriorDraws:
 def _probe(
     joint: Joint, centre: Mapping[str, Array], spread: Mapping[str, Array], columns: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Relative sensitivities of the mean to each parameter, at the prior median, one prior sd as the unit."""
+    """Relative sensitivities of the mean, and of the concentration if the noise has one, to each parameter, at the
+    prior median, one prior sd as the unit."""
 
-    def mean(offset: Any) -> tuple[Array, Array]:
+    def parts(offset: Any) -> tuple[Array, Array]:
         z = jax.tree.map(lambda c, s, o: c + s * o, centre, spread, offset)
-        found = joint.fill(joint.constrain(z)).mean(columns)
-        return found, found
+        filled = joint.fill(joint.constrain(z))
+        found = [filled.mean(columns)]
+        if filled.has_concentration():
+            found.append(filled.concentration(columns))
+        return jnp.stack(found), jnp.stack(found)  # (parts, runs)
 
-    jacobian, at_centre = jax.jacfwd(mean, has_aux=True)(jax.tree.map(jnp.zeros_like, centre))
-    return {name: (j.T / jnp.where(at_centre == 0, 1.0, at_centre)).T for name, j in jacobian.items()}
+    jacobian, at_centre = jax.jacfwd(parts, has_aux=True)(jax.tree.map(jnp.zeros_like, centre))
+    scale = jnp.where(at_centre == 0, 1.0, at_centre).T
+    return {name: (j.T / scale).T for name, j in jacobian.items()}
 
 
 def remark_on_design(
@@ -73,7 +78,7 @@ def remark_on_design(
     for site, block in jacobian.items():
         if site.startswith("noise.") or site in shrunk:
             continue
-        flat = np.asarray(block)[: len(response)].reshape(len(response), -1)
+        flat = np.asarray(block)[:, : len(response)].reshape(len(block) * len(response), -1)
         names += [site] if flat.shape[1] == 1 else [f"{site}[{i}]" for i in range(flat.shape[1])]
         rows.append(flat)
     notes = []
@@ -109,7 +114,7 @@ def _flat_directions(matrix: np.ndarray, names: list[str], numbers: Mapping[str,
     confused = [name for name, share in zip(names, loadings, strict=True) if share > _LOADING]
     if not confused:
         return []
-    constant = [f"{n} = {numbers[n][0]:.4g}" for n in joint.law.columns() if np.ptp(numbers[n]) == 0]
+    constant = [f"{n} = {numbers[n][0]:.4g}" for n in joint.law.columns() if n in numbers and np.ptp(numbers[n]) == 0]
     why = f"all runs have {', '.join(constant)}" if constant else "the runs vary too few of their columns independently"
     return [
         Status(

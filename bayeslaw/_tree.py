@@ -146,12 +146,19 @@ class Joint:
     def observe(self, columns: Mapping[str, Any]) -> dist.Distribution:
         """The distribution of the response of each run: batch shape (runs,)."""
         known = {name: columns[name] for name in self.noise.columns()}
-        asked = arguments(type(self.noise).observe)
-        if "tuned" in asked:
+        if "tuned" in arguments(type(self.noise).observe):
             known["tuned"] = self.tuned(columns)
-        if "concentration" in asked:
-            known["concentration"] = jax.vmap(self._concentration)(dict(columns))
+        if self.has_concentration():
+            known["concentration"] = self.concentration(columns)
         return self.noise.observe(self.mean(columns), **known)
+
+    def has_concentration(self) -> bool:
+        """Does the noise ask the law how alike the problems of a run are?"""
+        return "concentration" in arguments(type(self.noise).observe)
+
+    def concentration(self, columns: Mapping[str, Any]) -> Array:
+        """The law's concentration, shape (runs,), from columns of that shape."""
+        return jax.vmap(self._concentration)(dict(columns))
 
     def _concentration(self, known: Mapping[str, Any]) -> Array:
         full = self.law.complete(known)

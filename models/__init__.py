@@ -30,6 +30,7 @@ from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
 from bayeslaw.models.our_retrieval import OurRetrieval
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
+from bayeslaw.models.our_verification import OurVerification
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.post_training import PostTraining
 from bayeslaw.models.precision import Precision
@@ -80,6 +81,7 @@ LAWS = (
     OurReasoningSparsity,
     OurRecallSparsity,
     OurDepthWidth,
+    OurVerification,
     Primer,
     QAT,
     QATOptimum,
