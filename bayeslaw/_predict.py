@@ -176,7 +176,9 @@ def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]
         known = COLUMNS.get(name)
         if name not in numbers or known is None or known.low < 0 or float(array.min()) <= 0:
             continue
-        values = numbers[name]
+        values = numbers[name][numbers[name] > 0]  # none at all is a choice, not an extrapolation
+        if not values.size:
+            continue
         above = np.log10(np.max(values) / float(array.max()))
         below = np.log10(float(array.min()) / np.min(values))
         for distance, end, word in ((above, array.max(), "above"), (below, array.min(), "below")):

@@ -38,6 +38,7 @@ from bayeslaw.models.primer import Primer
 from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.quantized_resnet import QuantizedResNet
+from bayeslaw.models.rag import RAG
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.sparse_pretraining import SparsePretraining
 from bayeslaw.models.train_to_test import TrainToTest
@@ -82,6 +83,7 @@ LAWS = (
     OurRecallSparsity,
     OurDepthWidth,
     OurVerification,
+    RAG,
     Primer,
     QAT,
     QATOptimum,
