@@ -26,10 +26,13 @@ from bayeslaw.models.mist import MIST
 from bayeslaw.models.moe_sparsity import MoESparsity
 from bayeslaw.models.observational import Observational
 from bayeslaw.models.our_depth_width import OurDepthWidth
+from bayeslaw.models.our_methods import OurMethods
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
+from bayeslaw.models.our_refinement import OurRefinement
 from bayeslaw.models.our_retrieval import OurRetrieval
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
+from bayeslaw.models.our_token_efficiency import OurTokenEfficiency
 from bayeslaw.models.our_verification import OurVerification
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.post_training import PostTraining
@@ -84,6 +87,9 @@ LAWS = (
     OurDepthWidth,
     OurVerification,
     RAG,
+    OurMethods,
+    OurTokenEfficiency,
+    OurRefinement,
     Primer,
     QAT,
     QATOptimum,

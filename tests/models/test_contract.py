@@ -47,6 +47,7 @@ POINTS = {
     "bits_weights": 8.0, "bits_activations": 8.0, "bits_kv": 8.0, "bits_post": 5.0,
     "format": 1.0, "bit_operations": 2e11,
     "documents": 50.0, "shots": 8.0, "iterations": 2.0, "document_value": 0.5, "shot_value": 0.2,
+    "attempts": 6.0, "generated_tokens": 2000.0,
     "kind": 1.0, "verifications": 8.0,
 }  # fmt: skip
 
