@@ -44,6 +44,7 @@ from bayeslaw.models.quantized_resnet import QuantizedResNet
 from bayeslaw.models.rag import RAG
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.sparse_pretraining import SparsePretraining
+from bayeslaw.models.speculative import Speculative
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
 from bayeslaw.models.visual_tokens import VisualTokens
@@ -90,6 +91,7 @@ LAWS = (
     OurMethods,
     OurTokenEfficiency,
     OurRefinement,
+    Speculative,
     Primer,
     QAT,
     QATOptimum,

@@ -25,7 +25,8 @@ class OurTokenEfficiency(AbstractLaw):
     """accuracy = sigmoid(level + s ln(generated_tokens / 1000))
 
     Our model for curves of accuracy over tokens, one per decoding procedure, as A*-decoding plots them (2025,
-    arXiv 2505.13672), which fits no law. A row is a method at a number of tokens per problem, those solved among `trials`.
+    arXiv 2505.13672), which fits no law. A row is a method at a number of tokens per problem, those solved among
+    `trials`.
 
     - `level`: for each method the logit of its accuracy at 1,000 tokens.
     - `s`: logits gained by e times the tokens, by any method: so that one needs a fixed share of another's tokens,
