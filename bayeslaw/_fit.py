@@ -99,7 +99,8 @@ def fit(
             "the law has no distributions as leaves, so there is nothing to fit; pass the class or a prior."
         )
     frame = read_table(runs, columns)
-    numbers, notes = number_columns(frame, (*joint.columns(), joint.response), labels=joint.law.categories())
+    wanted, free = (*joint.columns(), joint.response), joint.law.unmeasured()
+    numbers, notes = number_columns(frame, wanted, free, labels=joint.law.categories())
     notes += remark_on_rows(frame, numbers) + joint.law.check_design(numbers)
     response = numbers.pop(joint.response)
     seen = observed(numbers, response)

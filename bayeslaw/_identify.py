@@ -112,7 +112,7 @@ def _flat_directions(matrix: np.ndarray, names: list[str], numbers: Mapping[str,
     confused = [name for name, share in zip(names, loadings, strict=True) if share > _LOADING]
     if not confused:
         return []
-    constant = [f"{n} = {numbers[n][0]:.4g}" for n in joint.law.columns() if np.ptp(numbers[n]) == 0]
+    constant = [f"{n} = {numbers[n][0]:.4g}" for n in joint.law.columns() if n in numbers and np.ptp(numbers[n]) == 0]
     why = f"all runs have {', '.join(constant)}" if constant else "the runs vary too few of their columns independently"
     return [
         Status(

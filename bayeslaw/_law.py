@@ -93,6 +93,10 @@ class AbstractLaw(eqx.Module):
         """The columns that a scenario may leave out: hyperparameters, then tuned, and what only their optima read."""
         return ()
 
+    def unmeasured(self) -> tuple[str, ...]:
+        """The columns that a whole table of runs may lack: those of plans, where runs are counts of their parts."""
+        return ()
+
     def categories(self) -> Mapping[str, tuple[str, ...]]:
         """The columns that hold labels, and the labels; `mean` is given the position of a run's label among them."""
         return {}
@@ -189,6 +193,9 @@ class AbstractWrapper(AbstractLaw):
     def optional(self) -> tuple[str, ...]:
         return self.base.optional()
 
+    def unmeasured(self) -> tuple[str, ...]:
+        return self.base.unmeasured()
+
     def categories(self) -> Mapping[str, tuple[str, ...]]:
         return self.base.categories()
 
@@ -196,7 +203,7 @@ class AbstractWrapper(AbstractLaw):
         return eqx.tree_at(lambda law: law.base, self, self.base.member(columns))
 
     def concentration(self, **columns: Array) -> Array:
-        return self.base.concentration(**{name: columns[name] for name in self.base.columns()})
+        return self.base.concentration(**{name: columns[name] for name in self.base.columns() if name in columns})
 
     def scatter(self, key: Array, columns: Mapping[str, Array]) -> dict[str, Array]:
         return self.base.scatter(key, columns)

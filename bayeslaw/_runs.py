@@ -166,10 +166,14 @@ def _remark(name: str, values: np.ndarray, what: str) -> list[Status]:
 
 
 def remark_on_rows(frame: pd.DataFrame, found: Mapping[str, np.ndarray]) -> list[Status]:
-    """Notes about rows that were kept: duplicates and flags. Nothing is dropped on the user's behalf."""
+    """Notes about rows that were kept: duplicates and flags. Nothing is dropped on the user's behalf.
+
+    Equal counts are no duplicates: of a hundred questions many are answered as often as another.
+    """
     notes = []
-    # Rows that differ in a column which the law does not read, such as the problem that was answered, are no copies.
-    repeated = pd.DataFrame(found).duplicated().to_numpy() & frame.duplicated().to_numpy()
+    # Rows that differ in a column which the law does not read, such as the problem that was answered, are no copies;
+    # nor are equal counts.
+    repeated = pd.DataFrame(found).duplicated().to_numpy() & frame.duplicated().to_numpy() & ("trials" not in found)
     if repeated.any():
         labels = [str(label) for label in frame.index[repeated][:5]]
         more = f" and {repeated.sum() - 5} more" if repeated.sum() > 5 else ""

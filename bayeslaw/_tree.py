@@ -146,8 +146,7 @@ class Joint:
     def observe(self, columns: Mapping[str, Any]) -> dist.Distribution:
         """The distribution of the response of each run: batch shape (runs,)."""
         known = {name: columns[name] for name in self.noise.columns()}
-        asked = arguments(type(self.noise).observe)
-        if "tuned" in asked:
+        if "tuned" in arguments(type(self.noise).observe):
             known["tuned"] = self.tuned(columns)
         if self.counts_problems():
             known["concentration"] = self.concentration(columns)

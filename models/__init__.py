@@ -31,15 +31,19 @@ from bayeslaw.models.observational import Observational
 from bayeslaw.models.our_depth_width import OurDepthWidth
 from bayeslaw.models.our_graph import OurGraph
 from bayeslaw.models.our_kinetics import OurKinetics
+from bayeslaw.models.our_methods import OurMethods
 from bayeslaw.models.our_pipeline import OurPipeline
 from bayeslaw.models.our_reasoning_sparsity import OurReasoningSparsity
 from bayeslaw.models.our_recall_sparsity import OurRecallSparsity
+from bayeslaw.models.our_refinement import OurRefinement
 from bayeslaw.models.our_retrieval import OurRetrieval
 from bayeslaw.models.our_revisions import OurRevisions
 from bayeslaw.models.our_reward_aware import OurRewardAware
 from bayeslaw.models.our_teacher_student import OurTeacherStudent
 from bayeslaw.models.our_test_time_compute import OurTestTimeCompute
 from bayeslaw.models.our_thinking_cap import OurThinkingCap
+from bayeslaw.models.our_token_efficiency import OurTokenEfficiency
+from bayeslaw.models.our_verification import OurVerification
 from bayeslaw.models.overtraining import Overtraining
 from bayeslaw.models.post_training import PostTraining
 from bayeslaw.models.precision import Precision
@@ -48,9 +52,11 @@ from bayeslaw.models.prm_line import PRMLine
 from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.quantized_resnet import QuantizedResNet
+from bayeslaw.models.rag import RAG
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.serving import Serving
 from bayeslaw.models.sparse_pretraining import SparsePretraining
+from bayeslaw.models.speculative import Speculative
 from bayeslaw.models.train_to_test import TrainToTest
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
 from bayeslaw.models.visual_tokens import VisualTokens
@@ -100,6 +106,12 @@ LAWS = (
     OurReasoningSparsity,
     OurRecallSparsity,
     OurDepthWidth,
+    OurVerification,
+    RAG,
+    OurMethods,
+    OurTokenEfficiency,
+    OurRefinement,
+    Speculative,
     Primer,
     QAT,
     QATOptimum,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bayeslaw import InputError
 from bayeslaw._columns import COLUMNS, DERIVED, derive, format_number, nearest, parse_number, rename
+from bayeslaw._notation import TABLE
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,7 @@ def test_mapping_names_the_column_that_is_not_there() -> None:
         rename({"n": "params"}, ["N", "D"])
     with pytest.raises(InputError, match="two columns would be called 'params'"):
         rename({"N": "params"}, ["N", "params"])
+
+
+def test_every_column_is_there_once() -> None:
+    assert len(TABLE) == len(COLUMNS)

@@ -50,6 +50,9 @@ POINTS = {
     "subtask": 1.0, "upstream": 0.8,
     "task": 1.0, "width": 4.0, "iterations": 2.0,
     "peak_flops": 3e14, "memory_ratio": 0.4, "network_ratio": 0.3,
+    "documents": 50.0, "shots": 8.0, "document_value": 0.5, "shot_value": 0.2,
+    "attempts": 6.0, "generated_tokens": 2000.0,
+    "verifications": 8.0,
 }  # fmt: skip
 
 
