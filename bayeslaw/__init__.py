@@ -23,6 +23,7 @@ _WHERE = {
     "Asymmetric": "_penalty",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
+    "Check": "_check",
     "Choices": "_decision",
     "Comparison": "_compare",
     "Decision": "_decision",
@@ -51,6 +52,7 @@ _WHERE = {
     "allocate": "_allocate",
     "alternatives": "_alternatives",
     "cheapest": "_target",
+    "check": "_check",
     "compare": "_compare",
     "fetch_chinchilla_epoch": "datasets",
     "fetch_double_descent": "datasets",
@@ -95,6 +97,8 @@ if TYPE_CHECKING:
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
+    from bayeslaw._check import Check as Check
+    from bayeslaw._check import check as check
     from bayeslaw._compare import Comparison as Comparison
     from bayeslaw._compare import compare as compare
     from bayeslaw._counts import BetaBinomial as BetaBinomial

@@ -238,8 +238,8 @@ def _remarks(table: pd.DataFrame, units: pd.DataFrame) -> list[Status]:
     return [
         Status(
             f"{', '.join(close)} cannot be told from {table.index[0]}, the best, by these runs: the difference in elpd "
-            f"is below {_ALIKE:g} or within {_CLOSE:g} standard errors.{few} Where they differ at your question, stack() "
-            "them."
+            f"is below {_ALIKE:g} or within {_CLOSE:g} standard errors.{few} Where they differ at your question, "
+            "stack() them."
         )
     ]
 
