@@ -14,6 +14,7 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._groups import columns_of, group_labels, same_runs
 from bayeslaw._many import fit_many
 from bayeslaw._posterior import Posterior, flat, log_likelihood
+from bayeslaw._sampler import Progress
 from bayeslaw._stack import named
 from bayeslaw._tree import float64
 
@@ -77,6 +78,7 @@ def compare(
     refit: bool = True,
     seed: int = 0,
     workers: int | None = None,
+    progress: Progress = None,
 ) -> Comparison:
     """Which law predicts best: `compare({"chinchilla": p1, "overtraining": p2})`.
 
@@ -88,10 +90,11 @@ def compare(
     - `by`: leave whole groups out instead, each by a fit without it: a column of the runs (`"params"`), a function of
       the table of runs that returns labels (`lambda runs: np.log10(runs.params).round(1)`), or a label for each run.
       What is asked then is how well a law predicts a model size or corpus it has not seen. Standard errors are those
-      of a sum over groups.
+      of a sum over groups, and pseudo-BMA+ weighs by groups; stacking weighs by runs.
     - `method`: of the weights: `"stacking"` or `"pseudo-bma+"`, see `stack`.
     - `refit`: False leaves out the fits where Pareto k is too high; their number stays in the table.
-    - `seed`, `workers`: for the fits, which have the settings of the posterior and run in parallel, as in `fit_many`.
+    - `seed`, `workers`, `progress`: for the fits, which have the settings of the posterior and run in parallel, as in
+      `fit_many`. A law with an offset for each run (`Discrepant`) needs nearly as many as there are runs.
 
     Returns a `Comparison`. Raises `InputError` when the posteriors are of different runs or responses, when counts are
     compared with densities, for a chained posterior, and for groups that cannot be formed.
@@ -101,9 +104,10 @@ def compare(
         raise InputError(f"method must be one of {', '.join(get_args(Weights))}, got {method!r}.")
     runs = same_runs(members)
     groups = None if by is None else group_labels(runs, by)
+    options = {"seed": seed + 1, "workers": workers, "progress": progress}
     found: dict[str, _Left] = {}
     for name, member in members.items():
-        left = _singly(member, refit, seed, workers) if groups is None else _in_groups(member, groups, seed, workers)
+        left = _singly(member, refit, options) if groups is None else _in_groups(member, groups, options)
         serious = [one for one in member.status if one.serious]
         found[name] = left._replace(status=[Status(f"{name}: {s.text}", s.serious) for s in serious + left.status])
     elpd = pd.DataFrame({name: left.elpd for name, left in found.items()})
@@ -139,13 +143,13 @@ def importance(posterior: Posterior) -> tuple[Any, xr.DataTree]:
         return loo(tree, pointwise=True, var_name=posterior.response, reff=worth), tree
 
 
-def _singly(posterior: Posterior, refit: bool, seed: int, workers: int | None) -> _Left:
+def _singly(posterior: Posterior, refit: bool, options: Mapping[str, Any]) -> _Left:
     loo, tree = importance(posterior)
     elpd, ks = loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy()
     full = tree["log_likelihood"][posterior.response].to_numpy().reshape(-1, len(elpd))
     bad, status = np.flatnonzero(~(ks <= loo.good_k)), []
     if bad.size and refit:
-        fits, status = _without(posterior, [[i] for i in bad], seed, workers)
+        fits, status = _without(posterior, [[i] for i in bad], options)
         for i, fit in zip(bad, fits, strict=True):
             elpd[i] = _mean_density(_log_likelihood(fit, posterior))[i]
         some = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
@@ -158,9 +162,9 @@ def _singly(posterior: Posterior, refit: bool, seed: int, workers: int | None) -
     return _Left(elpd, p, ks, bad.size, bad.size if refit else 0, status)
 
 
-def _in_groups(posterior: Posterior, groups: np.ndarray, seed: int, workers: int | None) -> _Left:
+def _in_groups(posterior: Posterior, groups: np.ndarray, options: Mapping[str, Any]) -> _Left:
     places = [np.flatnonzero(groups == label) for label in dict.fromkeys(groups)]
-    fits, status = _without(posterior, places, seed, workers)
+    fits, status = _without(posterior, places, options)
     elpd = np.empty(len(groups))
     for rows, fit in zip(places, fits, strict=True):
         elpd[rows] = _mean_density(_log_likelihood(fit, posterior))[rows]
@@ -174,19 +178,19 @@ def _mean_density(values: np.ndarray) -> np.ndarray:
 
 
 def _without(
-    posterior: Posterior, places: list[Any], seed: int, workers: int | None
+    posterior: Posterior, places: list[Any], options: Mapping[str, Any]
 ) -> tuple[list[Posterior], list[Status]]:
     """Fits with the settings of a posterior to its runs without those at each of the places."""
     chains, draws = posterior.shape
     settings, runs = posterior.tree.attrs, posterior.runs
-    options: dict[str, Any] = {"method": str(settings["method"]), "warmup": int(settings["warmup"])}
+    same: dict[str, Any] = {"method": str(settings["method"]), "warmup": int(settings["warmup"])}
+    same |= {"chains": chains, "draws": draws}
     if float(settings["target_accept"]) > 0.9:  # asked for, or found to be needed
-        options["target_accept"] = float(settings["target_accept"])
-    options |= {"chains": chains, "draws": draws, "seed": seed + 1, "workers": workers, "progress": False}
+        same["target_accept"] = float(settings["target_accept"])
     tables = [runs.drop(index=runs.index[rows]) for rows in places]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fits = fit_many(posterior.joint, tables, **options)
+        fits = fit_many(posterior.joint, tables, **same, **options)
     bad = sum(not fit.ok for fit in fits)
     text = f"{bad} of {len(fits)} fits without some of the runs are not results yet: fit with more draws."
     return fits, [Status(text)] if bad else []

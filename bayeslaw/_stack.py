@@ -13,6 +13,7 @@ import xarray as xr
 from bayeslaw._errors import InputError, Status
 from bayeslaw._mixture import disagreement_of, driver, mixed, together
 from bayeslaw._posterior import Posterior
+from bayeslaw._sampler import Progress
 
 if TYPE_CHECKING:
     from bayeslaw._compare import Comparison
@@ -131,6 +132,7 @@ def stack(
     by: Any = None,
     seed: int = 0,
     workers: int | None = None,
+    progress: Progress = None,
 ) -> Stack:
     """Several laws as one: `stack({"chinchilla": p1, "overtraining": p2})`, then `allocate(stack, flops=1e24)`.
 
@@ -140,11 +142,11 @@ def stack(
       ignore a law that is nearly as good; `"equal"`, the honest choice where the runs cannot tell laws apart and the
       question lies far beyond them.
     - `weights`: weights of your own in place of a method; they are scaled to add up to one.
-    - `by`, `seed`, `workers`: as in `compare`. With `by="params"`, or any groups, what is left out is a whole group,
-      which is nearer to the question of a larger model than a single run among its neighbours.
+    - `by`, `seed`, `workers`, `progress`: as in `compare`. With `by="params"`, or any groups, what is left out is a
+      whole group, which is nearer to the question of a larger model than a single run among its neighbours.
 
-    Returns a `Stack`. Raises `InputError` for fewer than one posterior, for laws of different responses, for weights
-    that cannot be used, and for what `compare` refuses.
+    Returns a `Stack`. Raises `InputError` for anything but posteriors by name, for laws of different responses, for
+    weights that cannot be used, for groups where there is nothing to find by them, and for what `compare` refuses.
     """
     members = named(posteriors, "stack")
     if method not in get_args(StackMethod):
@@ -154,6 +156,10 @@ def stack(
         said = ", ".join(f"{name} of {response}" for name, response in responses.items())
         raise InputError(f"the laws of a stack must be about one response; these are {said}.")
     comparison = None
+    if by is not None and (weights is not None or method == "equal"):
+        raise InputError(
+            "by leaves groups out to find weights, and here they are equal or given: leave one of both out."
+        )
     if weights is not None:
         found = _given(weights, members)
     elif method == "equal" or len(members) == 1:
@@ -161,7 +167,7 @@ def stack(
     else:
         from bayeslaw._compare import compare
 
-        comparison = compare(members, by=by, method=method, seed=seed, workers=workers)
+        comparison = compare(members, by=by, method=method, seed=seed, workers=workers, progress=progress)
         known = comparison.table["weight"].to_dict()
         found = {name: float(known[name]) for name in members}
     status = [

@@ -10,6 +10,7 @@ import pytest
 from scipy.special import logsumexp
 
 import bayeslaw as bl
+from bayeslaw._groups import group_labels
 from bayeslaw._tree import Joint
 from bayeslaw.models import Chinchilla, Overtraining
 
@@ -117,6 +118,7 @@ def test_groups_are_left_out_whole(laws: dict[str, bl.Posterior]) -> None:
         laws, by=lambda runs: np.searchsorted(np.quantile(runs.params, [1 / 3, 2 / 3]), runs.params), seed=4
     )
     np.testing.assert_allclose(again.table["elpd"], found.table["elpd"])
+    assert len(set(group_labels(RUNS, "params"))) == RUNS["params"].nunique()
     assert found.table["elpd"]["chinchilla"] < bl.compare(laws).table["elpd"]["chinchilla"]
 
 

@@ -191,6 +191,7 @@ def test_what_cannot_be_stacked_is_said(posterior: bl.Posterior) -> None:
         ),
         ({"a": posterior}, {"method": "bma"}, "method must be one of stacking, pseudo-bma., equal, got 'bma'"),
         ({"a": posterior}, {"weights": {"b": 1}}, "weights are of b; there must be one for each of a"),
+        ({"a": posterior}, {"method": "equal", "by": "params"}, "by leaves groups out to find weights, and here"),
         ({"a": posterior}, {"weights": {"a": -1}}, "weights must not be negative, and not all zero"),
     ):
         with pytest.raises(bl.InputError, match=message):

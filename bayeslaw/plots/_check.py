@@ -39,7 +39,7 @@ def plot_check(check: Check, *, axes: Sequence[Axes] | None = None) -> np.ndarra
         across = min(count, 4) if count != 5 else 3
         down = -(-count // across)
         figure, grid = plt.subplots(
-            down, across, figsize=(3.6 * across, 3.4 * down), layout="constrained", squeeze=False
+            down, across, figsize=(3.9 * across, 3.4 * down), layout="constrained", squeeze=False
         )
         for spare in grid.ravel()[count:]:
             figure.delaxes(spare)
@@ -88,14 +88,14 @@ def _density(check: Check, ax: Axes) -> None:
 
 
 def _kde(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """ArviZ's density estimate on a grid, of the values inside it."""
+    """ArviZ's density estimate on a grid, of the values inside it; nothing beyond them."""
     from arviz_stats.base.array import array_stats
 
     inside = values[(grid[0] <= values) & (values <= grid[-1])]
     if len(np.unique(inside)) < 3:
         return np.zeros_like(grid)
     x, density, _ = array_stats.kde(inside)
-    return np.interp(grid, x, density, left=0.0, right=0.0) * inside.size / values.size
+    return np.interp(grid, x, density, left=np.nan, right=np.nan) * inside.size / values.size
 
 
 def _distribution(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
