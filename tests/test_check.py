@@ -266,6 +266,10 @@ def test_what_is_shown(well: bl.Check) -> None:
 
 
 def test_what_cannot_be_checked_is_said(well: bl.Check) -> None:
+    tree = well.posterior.tree.copy()
+    tree["first"] = well.posterior.tree.copy()
+    with pytest.raises(bl.InputError, match="this posterior is chained from two: check each of its steps"):
+        bl.check(dataclasses.replace(well.posterior, tree=tree))
     with pytest.raises(bl.InputError, match="expected a Posterior"):
         bl.check(well)  # type: ignore[arg-type]
     with pytest.raises(bl.InputError, match=r"'flop' is not a quantity of this decision.*Did you mean 'flops'"):

@@ -4,9 +4,13 @@ import dataclasses
 from typing import Any
 
 import arviz as az
+import jax
+import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.special import logsumexp
 
 import bayeslaw as bl
@@ -34,8 +38,6 @@ def found(laws: dict[str, bl.Posterior]) -> bl.Comparison:
 
 def density(posterior: bl.Posterior, runs: pd.DataFrame) -> np.ndarray:
     """The log predictive density of runs, by SciPy's Student-t on the log response."""
-    from scipy import stats
-
     mean = bl.predict(posterior, runs).draws["loss"].to_numpy().reshape(-1, len(runs))
     df, scale = (posterior.draws[name].reshape(-1, 1) for name in ("noise.df", "noise.scale"))
     loss = runs["loss"].to_numpy()
@@ -83,8 +85,6 @@ def test_a_run_that_importance_sampling_cannot_leave_out_is_left_out_by_a_fit() 
     assert k.idxmax() == 5
     assert f"Pareto k is above 0.7 for {row['high_k']:.0f} of 12 runs" in found.status[0].text
     without = bl.fit(Chinchilla, runs.drop(index=5), noise=bl.LogNormal, seed=8)
-    from scipy import stats
-
     mean = np.log(bl.predict(without, runs.iloc[[5]]).draws["loss"].to_numpy().ravel())
     scale = without.draws["noise.scale"].ravel()
     logs = stats.norm.logpdf(np.log(runs["loss"][5]), mean, scale) - np.log(runs["loss"][5])
@@ -148,7 +148,11 @@ def test_what_cannot_be_compared_is_said(laws: dict[str, bl.Posterior]) -> None:
 
     values = {field.name: getattr(one.prior, field.name) for field in dataclasses.fields(one.prior)}
     other = dataclasses.replace(one, joint=Joint(PerByte(**values), one.noise_prior))
+    tree = one.tree.copy()
+    tree["first"] = one.tree.copy()
+    chained = dataclasses.replace(one, tree=tree)
     for posteriors, options, message in (
+        ({"a": one, "b": chained}, {}, "'b' is chained from two posteriors: compare each of its steps with its like"),
         ({"a": one, "b": fewer}, {}, "'b' was fitted to 77 runs, 'a' to 78: fit both to the same"),
         (
             {"a": one, "b": changed},
@@ -173,3 +177,36 @@ def test_what_cannot_be_compared_is_said(laws: dict[str, bl.Posterior]) -> None:
     ):
         with pytest.raises(bl.InputError, match=message):
             bl.compare(posteriors, **options)  # type: ignore[arg-type]
+
+
+class Solved(bl.AbstractLaw):
+    response = "accuracy"
+    level: bl.Scalar
+
+    def mean(self, params: jax.Array) -> jax.Array:  # type: ignore[override]
+        return jax.nn.sigmoid(self.level + 0 * jnp.log(params))
+
+    @classmethod
+    def prior(cls) -> "Solved":
+        return cls(level=dist.Normal(0.0, 1.0))
+
+
+def test_counts_are_compared_with_counts_only() -> None:
+    """One parameter, 20 counts of 10: the density of each run left out is that of the others, by a sum over a grid."""
+    counts = np.random.default_rng(1).binomial(10, 0.6, 20)
+    runs = {"params": [1e9] * 20, "trials": [10] * 20, "accuracy": counts / 10}
+    counted = bl.fit(Solved, runs, noise=bl.Binomial, seed=1, **QUICK)
+    found = bl.compare({"counted": counted}).pointwise["elpd", "counted"]
+    levels = np.linspace(-6, 6, 4001)
+    logs = stats.binom.logpmf(counts[:, None], 10, 1 / (1 + np.exp(-levels)))
+    prior = stats.norm.logpdf(levels)
+    for i in range(3):
+        others = prior + np.delete(logs, i, axis=0).sum(axis=0)
+        exact = logsumexp(others + logs[i]) - logsumexp(others)
+        # The log density varies by 0.15 over draws: 0.003 from 4000 of them.
+        assert found[i] == pytest.approx(exact, abs=0.02)
+    smooth = bl.fit(Solved, runs, noise=bl.Normal, seed=1, **QUICK)
+    with pytest.raises(
+        bl.InputError, match="one of 'counted' and 'smooth' gives probabilities of counts, the other densities"
+    ):
+        bl.compare({"counted": counted, "smooth": smooth})
