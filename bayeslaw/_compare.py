@@ -47,7 +47,8 @@ class Comparison:
         return self.table.copy()
 
     def _title(self) -> str:
-        return f"{len(self.table)} laws compared on {len(self.pointwise)} runs, {self.left_out} left out"
+        laws = f"{len(self.table)} law{'s' if len(self.table) > 1 else ''}"
+        return f"{laws} compared on {len(self.pointwise)} runs, {self.left_out} left out"
 
     def __repr__(self) -> str:
         return "\n".join([self._title(), shown(self.table).to_string(), *map(str, self.status)])

@@ -141,7 +141,9 @@ def sensitivity_status(frame: pd.DataFrame, without: Collection[str] = ()) -> li
             now, weaker, stronger = (
                 format_number(row[name], quantity) for name in ("median", "median_weaker", "median_stronger")
             )
-            text = f"{quantity} (median {now}; {weaker} with a weaker prior, {stronger} with a stronger)"
+            wider, narrower = (f"{row[name]:.2f} times" for name in ("width_weaker", "width_stronger"))
+            text = f"{quantity} (median {now}; with a weaker prior {weaker} and an interval {wider} as wide, with a "
+            text += f"stronger {stronger} and {narrower})"
             moved.setdefault(about, []).append(quantity if about == PARAMETER else text)
     asked = set(frame.index.get_level_values("about")) - {PARAMETER}
     found = []
