@@ -23,7 +23,9 @@ _WHERE = {
     "Asymmetric": "_penalty",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
+    "Check": "_check",
     "Choices": "_decision",
+    "Comparison": "_compare",
     "Decision": "_decision",
     "Discrepant": "_discrepancy",
     "InputError": "_errors",
@@ -43,12 +45,15 @@ _WHERE = {
     "Quadratic": "_penalty",
     "Range": "_decision",
     "Scalar": "_tree",
+    "Stack": "_stack",
     "Status": "_errors",
     "StudentT": "_noise",
     "UntunedT": "_noise",
     "allocate": "_allocate",
     "alternatives": "_alternatives",
     "cheapest": "_target",
+    "check": "_check",
+    "compare": "_compare",
     "fetch_chinchilla_epoch": "datasets",
     "fetch_double_descent": "datasets",
     "fetch_farseer": "datasets",
@@ -82,6 +87,7 @@ _WHERE = {
     "model": "_tree",
     "predict": "_predict",
     "simulate": "_predict",
+    "stack": "_stack",
 }
 
 __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
@@ -95,6 +101,10 @@ if TYPE_CHECKING:
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
+    from bayeslaw._check import Check as Check
+    from bayeslaw._check import check as check
+    from bayeslaw._compare import Comparison as Comparison
+    from bayeslaw._compare import compare as compare
     from bayeslaw._counts import BetaBinomial as BetaBinomial
     from bayeslaw._counts import Binomial as Binomial
     from bayeslaw._decision import Choices as Choices
@@ -128,6 +138,8 @@ if TYPE_CHECKING:
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
     from bayeslaw._saved import load as load
+    from bayeslaw._stack import Stack as Stack
+    from bayeslaw._stack import stack as stack
     from bayeslaw._target import cheapest as cheapest
     from bayeslaw._tree import Scalar as Scalar
     from bayeslaw._tree import model as model

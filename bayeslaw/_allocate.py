@@ -19,6 +19,7 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, flat
 from bayeslaw._predict import NEW_RUN, column_variable, far, need_posterior, response_dataset, serious, summarise
 from bayeslaw._runs import number_columns, read_table
+from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, float64
 
 # Zoom grid: points a side by number of continuous variables, at first and when zooming; and rounds so that the last
@@ -72,9 +73,10 @@ class Allocation:
 
 
 @float64
+@over_laws
 def allocate(
     posterior: Posterior,
-    decision: Decision | None = None,
+    decision: Decision | str | None = None,
     *,
     method: Literal["search", "closed_form"] = "search",
     seed: int = 0,
@@ -85,7 +87,9 @@ def allocate(
     For each posterior draw and each scenario, the choice that minimises the law's mean. This is an
     interval on *where the optimum is*, not yet one plan that is good on average.
 
-    - `decision`: the law's first decision when left out; `decision.within(params=...)` narrows the search.
+    - `posterior`: or a `Stack`, for the optimum of each of its laws, mixed.
+    - `decision`: the law's first decision when left out, one of `law.decisions()` by its name, or a `Decision`;
+      `decision.within(params=...)` narrows the search.
     - `given`: what the decision needs, one value or many (values broadcast to one scenario each); and any column
       that the law lets one leave out (a hyperparameter, else at its optimum; a corpus, else a new one).
     - `method`: `"search"` (a zoom grid, always available) or `"closed_form"` where the decision has one.
@@ -94,7 +98,7 @@ def allocate(
     Raises `InputError` for unknown or missing quantities and for budgets that no choice in the box meets.
     """
     need_posterior(posterior)
-    decision = default_decision(posterior.prior) if decision is None else decision
+    decision = decision_of(posterior.prior, decision)
     law = posterior.prior
     labels = law.categories()
     decision.check_given(given, law.optional())
@@ -133,6 +137,16 @@ def default_decision(law: Any) -> Decision:
     if not decisions:
         raise InputError(f"{type(law).__name__} declares no decision: pass one, Decision(choose=..., ...).")
     return next(iter(decisions.values()))
+
+
+def decision_of(law: Any, decision: Decision | str | None) -> Decision:
+    """A decision itself, one of the law's by its name, or the law's first."""
+    if not isinstance(decision, str):
+        return default_decision(law) if decision is None else decision
+    decisions = law.decisions()
+    if decision not in decisions:
+        raise InputError(f"{type(law).__name__} has no decision {decision!r}; it has {', '.join(decisions) or 'none'}.")
+    return decisions[decision]
 
 
 @partial(jax.jit, static_argnames=("decision", "method"))

@@ -13,13 +13,14 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Array
 
-from bayeslaw._allocate import default_decision, menu_items, plan_of, score_of, search_each
+from bayeslaw._allocate import decision_of, menu_items, plan_of, score_of, search_each
 from bayeslaw._columns import format_number
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._predict import column_variable, far, need_posterior, serious
 from bayeslaw._runs import number_columns, read_table
+from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, float64
 
 _MOST = 20_000_000  # draws times alternatives, for a scenario
@@ -114,19 +115,21 @@ def _share(value: float) -> str:
 
 
 @float64
-def alternatives(posterior: Posterior, decision: Decision | None = None, **given: Any) -> Alternatives:
+@over_laws
+def alternatives(posterior: Posterior, decision: Decision | str | None = None, **given: Any) -> Alternatives:
     """Which is best, and how sure is that: `alternatives(posterior, decision, inference_flops=[1e12, 1e14])`.
 
     Every combination of what is on the menus of a decision (`Choices`, `Integers`) is scored in every posterior draw;
     ranges beside them are optimised inside each. To compare a few values of a range put them on a menu:
-    `decision.within(params=Choices((7e9, 13e9, 70e9)))`. `decision` and `given` are as for `allocate`.
+    `decision.within(params=Choices((7e9, 13e9, 70e9)))`. `posterior`, `decision` and
+    `given` are as for `allocate`.
 
     Raises `InputError` for unknown or missing quantities, for a decision without a menu, and where no alternative of a
     scenario is possible in any draw.
     """
     need_posterior(posterior)
     law = posterior.prior
-    decision = default_decision(law) if decision is None else decision
+    decision = decision_of(law, decision)
     menus = {name: space for name, space in decision.choose.items() if isinstance(space, Choices)}
     if not menus:
         first = next(iter(decision.choose))

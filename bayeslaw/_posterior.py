@@ -155,7 +155,7 @@ class Posterior:
 
         make = {
             "log_likelihood": lambda: _per_run(
-                self.response, _log_likelihood(self.joint, flat(self), columns, observed), ids
+                self.response, log_likelihood(self.joint, flat(self), columns, observed), ids
             ),
             "posterior_predictive": lambda: simulate("posterior_predictive", flat(self), ids),
             "prior": lambda: _draws_dataset({name: np.asarray(values)[None] for name, values in prior.items()}),
@@ -284,7 +284,7 @@ def _derived(joint: Joint, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @jax.jit
-def _log_likelihood(joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any], observed: Any) -> Any:
+def log_likelihood(joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any], observed: Any) -> Any:
     return jax.vmap(lambda v: joint.fill(v).observe(columns).log_prob(observed))(values)
 
 

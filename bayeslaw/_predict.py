@@ -14,6 +14,7 @@ from bayeslaw._columns import COLUMNS
 from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._runs import Table, number_columns, read_table
+from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, as_joint, float64
 
 _FAR = 0.5  # decades beyond the data that deserve a sentence
@@ -53,6 +54,7 @@ class Prediction:
 
 
 @float64
+@over_laws
 def predict(
     posterior: Posterior, scenarios: Table, *, columns: Mapping[str, str] | None = None, seed: int = 0
 ) -> Prediction:
@@ -60,7 +62,8 @@ def predict(
 
     `scenarios` is a DataFrame, a mapping of columns or a file, with the columns the law (and noise) read;
     hyperparameters of a penalised law that are left out are at their optimum, draw by draw. `columns` maps its names to
-    ours; `seed` is for the noise of the new runs. Raises `InputError`.
+    ours; `seed` is for the noise of the new runs. A `Stack` is answered by each of its laws, mixed. Raises
+    `InputError`.
     """
     frame = read_table(scenarios, columns)
     optional = posterior.prior.optional()

@@ -84,6 +84,16 @@ def test_the_readme_on_several_corpora_runs_as_printed(tmp_path: Path) -> None:
     assert "not a result" not in done.stderr
 
 
+def test_the_readme_on_checking_runs_as_printed(tmp_path: Path) -> None:
+    section = (ROOT / "README.md").read_text().split("## Checking and comparing")[1]
+    script = "import matplotlib\nmatplotlib.use('Agg')\n" + section.split("```python\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "params by tokens" in done.stdout
+    assert "2 laws compared on 234 runs" in done.stdout
+    assert "on params at flops" in done.stdout
+
+
 def test_importing_is_cheap_and_the_public_names_exist() -> None:
     script = "import sys, bayeslaw; print('jax' in sys.modules, len(bayeslaw.__all__))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
