@@ -172,8 +172,9 @@ def remark_on_rows(frame: pd.DataFrame, found: Mapping[str, np.ndarray]) -> list
     """
     notes = []
     # Rows that differ in a column which the law does not read, such as the problem that was answered, are no copies;
-    # nor are equal counts.
-    repeated = pd.DataFrame(found).duplicated().to_numpy() & frame.duplicated().to_numpy() & ("trials" not in found)
+    # equal counts are copies only where such a column says that they are of the same.
+    named = "trials" not in found or not set(frame.columns) <= {*found, "successes"}
+    repeated = pd.DataFrame(found).duplicated().to_numpy() & frame.duplicated().to_numpy() & named
     if repeated.any():
         labels = [str(label) for label in frame.index[repeated][:5]]
         more = f" and {repeated.sum() - 5} more" if repeated.sum() > 5 else ""

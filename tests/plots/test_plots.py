@@ -318,7 +318,7 @@ def test_labels_hold_the_unit_once() -> None:
     assert label("loss_new_run") == label("loss") == "Final loss on held-out data (nats/token)"
     assert label("tokens") == "Tokens seen in training"
     assert label("lr") == "Peak learning rate"
-    assert label("width", "observed: ") == "observed: width"
+    assert label("wideness", "observed: ") == "observed: wideness"
     assert amount(7e9, "params") == "7B parameters"
     assert amount(3.0, "width") == "3 width"
 
