@@ -14,7 +14,7 @@ import pytest
 from advised import advised_fit
 
 import bayeslaw as bl
-from bayeslaw._allocate import score_of, _search
+from bayeslaw._allocate import _search, score_of
 from bayeslaw._tree import float64
 from bayeslaw.models import Autoregressive, AutoregressiveCompute, AutoregressiveSize
 

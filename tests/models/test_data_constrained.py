@@ -11,7 +11,7 @@ from huber import huber
 from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
-from bayeslaw._allocate import score_of, _search
+from bayeslaw._allocate import _search, score_of
 from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import Chinchilla, DataConstrained
 from bayeslaw.models.data_constrained import _worth

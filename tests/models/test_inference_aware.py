@@ -12,7 +12,7 @@ from advised import advised_fit
 from huber import logs, minimise, theta_of
 
 import bayeslaw as bl
-from bayeslaw._allocate import score_of, _search
+from bayeslaw._allocate import _search, score_of
 from bayeslaw._tree import float64
 from bayeslaw.models import Chinchilla, InferenceAware
 from bayeslaw.models.inference_plans import _equal, _reference

@@ -18,7 +18,7 @@ from scipy.interpolate import Akima1DInterpolator
 from scipy.optimize import brentq
 
 import bayeslaw as bl
-from bayeslaw._allocate import score_of, _search
+from bayeslaw._allocate import _search, score_of
 from bayeslaw._tree import as_joint, evaluate, float64, sites
 from bayeslaw.models import AutoregressiveCompute, AutoregressiveSize, Kaplan, KaplanSteps
 
