@@ -1,6 +1,5 @@
 """`allocate`: the optimum of a decision in every posterior draw, so that the answer is a distribution."""
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,20 +12,16 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Array
 
-from bayeslaw._columns import COLUMNS, codes
-from bayeslaw._decision import Choices, Decision, Range
+from bayeslaw._columns import COLUMNS
+from bayeslaw._decision import Choices, Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, flat
 from bayeslaw._predict import NEW_RUN, column_variable, far, need_posterior, response_dataset, serious, summarise
 from bayeslaw._runs import number_columns, read_table
+from bayeslaw._search import into_box, plan_of, score_of, search
 from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, float64
 
-# Zoom grid: points a side by number of continuous variables, at first and when zooming; and rounds so that the last
-# window is below 1e-8 of the box.
-_SIDE = {0: (1, 1), 1: (33, 5), 2: (33, 9), 3: (13, 9), 4: (9, 7)}
-_STEP = 1e-8
-_EDGE = 1e-5  # closer than this to the end of the box (as a share of it) counts as on it
 EDGE_SHARE = 0.01
 
 
@@ -101,17 +96,15 @@ def allocate(
     decision = decision_of(posterior.prior, decision)
     law = posterior.prior
     labels = law.categories()
-    decision.check_given(given, law.optional())
-    wanted = (*decision.given, *(name for name in given if name not in decision.given))
-    numbers, notes = number_columns(read_table(given), wanted, labels=labels, what="scenario")
+    numbers, notes = scenarios_of(posterior, decision, given)
     if method not in ("search", "closed_form"):
         raise InputError(f"method must be 'search' or 'closed_form', got {method!r}.")
     if method == "closed_form" and decision.closed_form is None:
         raise InputError("this decision has no closed form; use method='search'.")
     scenarios = {name: jnp.asarray(values) for name, values in numbers.items()}
-    values = flat(posterior)
+    keys = jax.random.split(jax.random.key(seed), len(next(iter(numbers.values()), [0])))
     plan, mean, new, edge, best = jax.tree.map(
-        np.asarray, _solve(jax.random.key(seed), posterior.joint, values, scenarios, decision, method)
+        np.asarray, _solve(keys, posterior.joint, flat(posterior), scenarios, decision, method)
     )
     reached = np.isfinite(best)
     _check_reached(decision, numbers, plan, reached)
@@ -149,9 +142,29 @@ def decision_of(law: Any, decision: Decision | str | None) -> Decision:
     return decisions[decision]
 
 
+def scenarios_of(
+    posterior: Posterior, decision: Decision, given: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], list[Status]]:
+    """What is given, checked, a value per scenario; and remarks. A decision to which nothing is given has one scenario.
+
+    Beside what the decision needs it may hold what the law lets one leave out, and the trials of a new run.
+    """
+    law = posterior.prior
+    counted = ("trials",) if "trials" in posterior.noise_prior.columns() else ()
+    decision.check_given(given, (*law.optional(), *counted))
+    wanted = (*decision.given, *(name for name in given if name not in decision.given))
+    table = read_table(given) if given else pd.DataFrame(index=[0])
+    return number_columns(table, wanted, labels=law.categories(), what="scenario")
+
+
 @partial(jax.jit, static_argnames=("decision", "method"))
 def _solve(
-    key: Array, joint: Joint, values: Mapping[str, Any], scenarios: Mapping[str, Array], decision: Decision, method: str
+    keys: Array,
+    joint: Joint,
+    values: Mapping[str, Any],
+    scenarios: Mapping[str, Array],
+    decision: Decision,
+    method: str,
 ) -> Any:
     """Plans, mean, new run, edge flag and objective, each (draws, scenarios)."""
     draws = len(next(iter(values.values())))
@@ -160,11 +173,9 @@ def _solve(
         filled = joint.fill(draw)
         if method == "closed_form":
             assert decision.closed_form is not None
-            choice, edge = _into_box(decision, decision.closed_form(filled.law, **given))
+            choice, edge = into_box(decision, decision.closed_form(filled.law, **given))
         else:
-            choice, edge = _search(
-                decision, lambda c: score_of(decision, filled.law, c, given), filled.law.categories()
-            )
+            choice, edge = search(decision, lambda c: score_of(decision, filled.law, c, given), filled.law.categories())
         plan = plan_of(decision, filled.law, choice, given)
         missing = [name for name in filled.columns() if name not in plan and name not in filled.law.optional()]
         if missing:
@@ -178,109 +189,7 @@ def _solve(
         return jax.vmap(one, in_axes=(0, 0, None))(jax.random.split(key, draws), values, given)
 
     # One scenario after the other: memory stays that of one, however many are asked for.
-    keys = jax.random.split(key, len(next(iter(scenarios.values()))))
     return jax.tree.map(lambda array: jnp.moveaxis(array, 0, 1), jax.lax.map(scenario, (keys, dict(scenarios))))
-
-
-def plan_of(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: jnp.asarray(v, dtype=float) for name, v in decision.plan(law, choice, given).items()}
-
-
-def score_of(decision: Decision, law: Any, choice: Mapping[str, Array], given: Mapping[str, Array]) -> Array:
-    """What is minimised, infinite where a column is impossible (fewer than one token) or the law is undefined."""
-    plan = plan_of(decision, law, choice, given)
-    value = decision.score(law, plan)
-    possible = jnp.isfinite(value)
-    for name, column in plan.items():
-        if name in COLUMNS:
-            possible &= COLUMNS[name].allows(column)
-    return jnp.where(possible, value, jnp.inf)
-
-
-def _search(
-    decision: Decision, score: Any, labels: Mapping[str, tuple[str, ...]] | None = None
-) -> tuple[dict[str, Array], Array]:
-    """The best choice in the box and whether it lies on its edge."""
-    choices, scores, edges = search_each(decision, score, labels)
-    best = jnp.argmin(scores)
-    return {name: values[best] for name, values in choices.items()}, edges[best]
-
-
-def search_each(
-    decision: Decision, score: Any, labels: Mapping[str, tuple[str, ...]] | None = None
-) -> tuple[dict[str, Array], Array, Array]:
-    """For each item of the menus the best choice with it, its score, and whether it lies on the edge of the box.
-
-    Menus are enumerated; continuous variables are searched on a grid that zooms into its best cell. It
-    needs no derivatives and no start, and does not stop in a local minimum wider than a grid step.
-    """
-    menus = {name: space for name, space in decision.choose.items() if isinstance(space, Choices)}
-    ranges = {name: space for name, space in decision.choose.items() if isinstance(space, Range)}
-    size = len(ranges)
-    side, narrow = _SIDE.get(size, (5, 5))
-    grid = _grid(np.linspace(0, 1, side), size)
-    # Around the best point so far; with several variables the valley may lie across the grid, so keep two steps on
-    # either side of it.
-    around = _grid(np.array([-0.25, 0.25]) if size == 1 else np.linspace(-0.5, 0.5, narrow), size)
-    kept = 2 if size == 1 else 4
-    first, shrink = (min(kept / max(points - 1, 1), 0.5) for points in (side, narrow))
-    rounds = int(np.ceil(np.log(_STEP / first) / np.log(shrink))) if size else 0
-
-    def place(unit: Array) -> dict[str, Array]:
-        return {name: space.at(unit[i]) for i, (name, space) in enumerate(ranges.items())}
-
-    def zoom(item: Mapping[str, Array]) -> tuple[dict[str, Array], Array, Array]:
-        def lowest(units: Array) -> tuple[Array, Array]:
-            scores = jax.vmap(lambda unit: score({**item, **place(unit)}))(units)
-            best = jnp.argmin(scores)
-            return units[best], scores[best]
-
-        def step(state: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
-            unit, low, width = state
-            # A window that would leave the box is moved inside, so that the edge itself is tried.
-            middle = jnp.clip(unit, width / 2, 1 - width / 2) if size > 1 else unit
-            found, score_there = lowest(jnp.clip(middle + width * around, 0.0, 1.0))
-            better = score_there < low
-            return (jnp.where(better, found, unit), jnp.where(better, score_there, low), width * shrink), None
-
-        start = (*lowest(grid), jnp.asarray(first))
-        (unit, low, _), _ = jax.lax.scan(step, start, None, length=rounds)
-        edge = jnp.any((unit < _EDGE) | (unit > 1 - _EDGE))
-        for name, menu in menus.items():
-            if menu.ordered_ends:
-                edge |= (item[name] == menu.values[0]) | (item[name] == menu.values[-1])
-        return {**place(unit), **item}, low, edge
-
-    items = menu_items(decision, labels)
-    return jax.vmap(lambda row: zoom({name: row[i] for i, name in enumerate(menus)}))(jnp.asarray(items))
-
-
-def menu_items(decision: Decision, labels: Mapping[str, tuple[str, ...]] | None = None) -> np.ndarray:
-    """Every combination of what is on the menus of a decision, (items, menus); names as their positions."""
-    values = [_positions(n, space, labels or {}) for n, space in decision.choose.items() if isinstance(space, Choices)]
-    return np.array(list(itertools.product(*values)), dtype=float)
-
-
-def _grid(points: np.ndarray, size: int) -> Array:
-    return jnp.asarray(np.array(list(itertools.product(points, repeat=size)), dtype=float))
-
-
-def _positions(name: str, menu: Choices, labels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
-    """The values of a menu; for names their positions, among the law's labels if it knows the column."""
-    if not menu.names:
-        return tuple(float(value) for value in menu.values)
-    return tuple(codes(labels.get(name, menu.names), menu.names))
-
-
-def _into_box(decision: Decision, choice: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
-    """A formula's optimum moved to the nearest point of the box, and whether it had to be."""
-    inside, edge = {}, jnp.asarray(False)
-    for name, space in decision.choose.items():
-        if isinstance(space, Choices):
-            raise InputError("a closed form needs ranges to choose from, not menus; use method='search'.")
-        inside[name] = jnp.clip(choice[name], space.low, space.high)
-        edge |= inside[name] != choice[name]
-    return inside, edge
 
 
 def _check_reached(

@@ -13,13 +13,13 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Array
 
-from bayeslaw._allocate import decision_of, menu_items, plan_of, score_of, search_each
+from bayeslaw._allocate import decision_of, scenarios_of
 from bayeslaw._columns import format_number
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._predict import column_variable, far, need_posterior, serious
-from bayeslaw._runs import number_columns, read_table
+from bayeslaw._search import menu_items, plan_of, score_of, search_each
 from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, float64
 
@@ -146,9 +146,7 @@ def alternatives(posterior: Posterior, decision: Decision | str | None = None, *
             f"{len(items)} alternatives in {size // len(items)} draws are too many to compare; narrow the menus by "
             "decision.within(...)."
         )
-    decision.check_given(given, law.optional())
-    wanted = (*decision.given, *(name for name in given if name not in decision.given))
-    numbers, notes = number_columns(read_table(given), wanted, labels=labels, what="scenario")
+    numbers, notes = scenarios_of(posterior, decision, given)
     scenarios = {name: jnp.asarray(array) for name, array in numbers.items()}
     scores, mean, plan = jax.tree.map(np.asarray, _score_each(posterior.joint, values, scenarios, decision))
     possible = np.isfinite(scores)  # (draws, scenarios, alternatives)
@@ -192,9 +190,11 @@ def _score_each(joint: Joint, values: Mapping[str, Any], scenarios: Mapping[str,
 
         return scores, *jax.vmap(at)(choices)
 
-    def scenario(given: Mapping[str, Array]) -> Any:
+    def scenario(inputs: tuple[Array, Mapping[str, Array]]) -> Any:
+        _, given = inputs
         scores, mean, plan = jax.vmap(one, in_axes=(0, None))(values, given)
         return scores, mean, {name: jnp.nanmedian(array, axis=0) for name, array in plan.items()}
 
-    scores, mean, plan = jax.lax.map(scenario, dict(scenarios))
+    count = len(next(iter(scenarios.values()), [0]))
+    scores, mean, plan = jax.lax.map(scenario, (jnp.arange(count), dict(scenarios)))
     return jnp.moveaxis(scores, 1, 0), jnp.moveaxis(mean, 1, 0), plan

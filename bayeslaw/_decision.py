@@ -120,7 +120,7 @@ class Decision:
 
     def columns(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a plan: the choice, the given, and what `derive` makes of them."""
-        plan = {**given, **choice}
+        plan = {"trials": 1.0, **given, **choice}  # where answers are counted, a new run is one answer unless one says
         asked = arguments(self.derive)
         known = plan
         if "law" in asked:

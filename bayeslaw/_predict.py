@@ -177,7 +177,13 @@ def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]
     notes = []
     for name, array in posterior.seen().items():
         known = COLUMNS.get(name)
-        if name not in numbers or known is None or known.low < 0 or float(array.min()) <= 0:
+        if (
+            name not in numbers
+            or name not in posterior.prior.columns()
+            or known is None
+            or known.low < 0
+            or float(array.min()) <= 0
+        ):
             continue
         values = numbers[name][numbers[name] > 0]  # zero is a corner of its own, not so many decades away
         if not values.size:

@@ -411,15 +411,86 @@ def primer() -> list[Answer]:
     ]
 
 
+# --- Inference --------------------------------------------------------------------------------------------------------
+
+
+def coverage() -> list[Answer]:
+    table = bl.fetch_monkeys("original")
+    size = table[table.model.str.contains("12B")].assign(samples=1.0)
+    posterior = fit(m.Coverage, size)
+    there = bl.predict(posterior, {"samples": 10_000, "trials": 1}).draws["accuracy"]
+    source = "`Coverage`, 128 public counts of 10,000 answers"
+    return [
+        Answer(
+            "samples for 90 % coverage", "Pythia 12B, MATH", optimum(posterior, "samples", target=0.9), "31K", source
+        ),
+        Answer("coverage", "Pythia 12B, MATH, 10K samples", there, "0.875", source),
+    ]
+
+
+def lifetime() -> list[Answer]:
+    table = bl.fetch_monkeys("gsm8k")
+    table = table[(table.params >= 1.6e8) & table.tokens.between(2e9, 3e11)].assign(samples=1.0)
+    runs = table[table.problem.isin(np.sort(table.problem.unique())[::8])]
+    posterior = fit(m.TrainToTestCoverage, runs, target_accept=0.95)
+    given = {"total_flops": 1e22, "queries": 1e9, "samples": 16, "sample_tokens": 300}
+    found = bl.allocate(posterior, posterior.prior.decisions()["lifetime"], **given).draws
+    source, asked = (
+        "`TrainToTestCoverage`, 714 public counts",
+        "1e22 FLOPs for training and 1e9 queries, 16 samples each",
+    )
+    return [
+        Answer("parameters", asked, found["params"], "-", source),
+        Answer("tokens", asked, found["tokens"], "-", source),
+    ]
+
+
+def serving() -> list[Answer]:
+    posterior = fit(m.Serving, bl.load_serving())
+    menus = {"accelerator": bl.Choices(("A100",)), "group_size": bl.Choices((8,)), "method": bl.Choices(("nanoflow",))}
+    demand = {"requests_per_second": 100.0, "prompt_tokens": 1155.0, "generated_tokens": 211.0}
+    decision = posterior.prior.decisions()["fleet"].within(**menus)
+    return [
+        Answer(
+            "accelerators", "A100, NanoFlow, 70B, 100 requests/s of 1155 and 211 tokens",
+            optimum(posterior, "accelerators", decision, **demand), "-", "`Serving`, the paper's four engines",
+        )
+    ]  # fmt: skip
+
+
+def pipeline() -> list[Answer]:
+    runs = bl.load_agent_tts().query("temperature == 0.9").reset_index(drop=True)
+    runs = runs.assign(subtask="qa", model="Llama-3-3B", params=3e9, upstream=0.6)
+    posterior = fit(m.OurPipeline.prior(stages=("qa",), models=("Llama-3-3B",)), runs, target_accept=0.95)
+    return [
+        Answer(
+            "samples to fuse", "Llama-3-3B, 2Wiki", posterior.derived["best_samples[qa]"].rename("samples"), "60",
+            "`OurPipeline` (our model), the paper's counts of 50",
+        )
+    ]  # fmt: skip
+
+
+def speculative() -> list[Answer]:
+    truth = m.Speculative(rate={"one": 0.8}, alike=10.0, methods=("one",), drafts=(1.0,))
+    runs = bl.simulate(truth, {"method": ["one"] * 200, "trials": 50.0}, seed=1)
+    posterior = fit(m.Speculative.prior({"one": 1.0}), runs)
+    found = bl.allocate(posterior, draft_cost=0.05, check_cost=0.0, step_overhead=0.0).draws
+    source, given = "`Speculative`, 200 contexts, invented", "a draft at 0.05 of a step"
+    return [
+        Answer("tokens to draft", given, found["draft_length"], "-", source),
+        Answer("speed-up, as a factor", given, found["speedup"], "-", source),
+    ]
+
+
 ANSWERS: dict[str, Callable[[], list[Answer]]] = {
     function.__name__: function
     for function in (
         qat, qat_optimum, precision, post_training, quantized_resnet, vocabulary_size, vocabulary, efficiency_leverage,
         joint_moe, fine_grained_moe, routed_moe, moe_sparsity, reasoning_sparsity, visual_tokens, teacher_student,
-        retrieval, depth_width, primer,
+        retrieval, depth_width, primer, coverage, lifetime, serving, pipeline, speculative,
     )
 }  # fmt: skip
-SLOW = ("vocabulary",)
+SLOW = ("vocabulary", "lifetime")
 """What takes minutes."""
 
 

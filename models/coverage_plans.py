@@ -26,7 +26,7 @@ samples_to_reach = Decision(
     question="How many samples per problem reach this coverage?",
     choose={"samples": LogRange(1.0, _MOST)},
     given=("target",),
-    derive=lambda samples: {"trials": 1.0},
+    derive=lambda samples: {},
     report=("samples",),
     objective=lambda law, plan: jnp.abs(evaluate(law, plan) - plan["target"]),
     closed_form=lambda law, target: {"samples": samples_needed(law, target)},
@@ -41,7 +41,7 @@ def cheapest_model(prices: Mapping[str, float]) -> Decision:
         place = jnp.asarray(model).astype(int)
         price = jnp.asarray([prices.get(name, jnp.nan) for name in law.categories()["model"]])[place]
         samples = _whole(samples_needed(law.member({"model": place}), target))
-        return {"samples": samples, "trials": 1.0, "question_price": price * samples}
+        return {"samples": samples, "question_price": price * samples}
 
     return Decision(
         question="Which model reaches this coverage at the lowest price per question?",
@@ -59,7 +59,7 @@ def cheapest_size(sizes: tuple[float, ...]) -> Decision:
     def derive(law: Any, params: Any, target: Any, sample_tokens: Any) -> dict[str, Any]:
         samples = _whole(samples_needed(law, target, params=params))
         flops = samples * generation_flops(params, sample_tokens)
-        return {"samples": samples, "trials": 1.0, "inference_flops": flops}
+        return {"samples": samples, "inference_flops": flops}
 
     return Decision(
         question="Which size of a family reaches this coverage with the least compute per question?",

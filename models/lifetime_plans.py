@@ -13,7 +13,7 @@ def _tokens(params: Any, samples: Any, total_flops: Any, queries: Any, sample_to
     inference = generation_flops(params, queries * samples * sample_tokens)
     training = total_flops - inference
     tokens = training / training_flops(params, 1.0)
-    return {"tokens": tokens, "inference_share": inference / total_flops, "trials": 1.0}
+    return {"tokens": tokens, "inference_share": inference / total_flops}
 
 
 lifetime = Decision(

@@ -73,7 +73,7 @@ def _worth(methods: tuple[str, ...]) -> Decision:
     return Decision(
         question="Which method, if a right answer is worth so much?",
         choose={"method": Choices(methods)},
-        given=("answer_value", "trials"),
+        given=("answer_value",),
         derive=_costs,
         report=("method", "problem_cost", "answer_cost"),
         objective=lambda law, plan: plan["problem_cost"] - plan["answer_value"] * evaluate(law, plan),
@@ -84,7 +84,7 @@ def _per_cost(methods: tuple[str, ...]) -> Decision:
     return Decision(
         question="Which method gives the cheapest right answers, if there are problems enough?",
         choose={"method": Choices(methods)},
-        given=("trials",),
+        given=(),
         derive=_costs,
         report=("method", "problem_cost", "answer_cost"),
         objective=lambda law, plan: jnp.log(plan["answer_cost"]),
@@ -95,7 +95,7 @@ def _best(methods: tuple[str, ...]) -> Decision:
     return Decision(
         question="Which method solves most, whatever it costs?",
         choose={"method": Choices(methods)},
-        given=("trials",),
+        given=(),
         derive=_costs,
         report=("method", "problem_cost", "answer_cost"),
         objective=lambda law, plan: -evaluate(law, plan),

@@ -95,7 +95,7 @@ class OurRefinement(AbstractLaw):
 refine = Decision(
     question="How many refinements of the first answer before the other attempts start afresh?",
     choose={"iterations": Integers(0, MOST)},
-    given=("attempts", "trials"),
+    given=("attempts",),
     derive=lambda law, iterations, attempts: {
         "counted": float(KINDS.index("solved")),
         "accuracy_gain": law.solved(iterations, attempts) - law.solved(0, attempts),

@@ -85,7 +85,7 @@ def _fewest(methods: tuple[str, ...]) -> Decision:
     return Decision(
         question="Which method reaches an accuracy with the fewest tokens per problem?",
         choose={"method": Choices(methods)},
-        given=("target", "trials"),
+        given=("target",),
         derive=_needed,
         report=("method", "generated_tokens", "compute_gain"),
         objective=lambda law, plan: jnp.log(plan["generated_tokens"]),
@@ -96,7 +96,7 @@ def _best(methods: tuple[str, ...]) -> Decision:
     return Decision(
         question="Which method is the most accurate at a number of tokens per problem?",
         choose={"method": Choices(methods)},
-        given=("generated_tokens", "trials"),
+        given=("generated_tokens",),
         derive=lambda law, method: {"compute_gain": jnp.exp((law.level_of(method) - law.level_of(0)) / law.s)},
         report=("method", "compute_gain"),
         objective=lambda law, plan: -evaluate(law, plan),

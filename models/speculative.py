@@ -101,7 +101,7 @@ def _draft(methods: tuple[str, ...]) -> Decision:
     return Decision(
         question="How many tokens to draft, and by which method, for the largest speed-up?",
         choose={"method": Choices(methods), "draft_length": Integers(0, LONGEST)},
-        given=("draft_cost", "check_cost", "step_overhead", "trials"),
+        given=("draft_cost", "check_cost", "step_overhead"),
         derive=_plan,
         report=("method", "draft_length", "drafts", "tokens_per_step", "speedup"),
         objective=lambda law, plan: -plan["speedup"],

@@ -99,7 +99,7 @@ def _plan(law: Any, params: Any, train_flops: Any, inference_flops: Any, sample_
     plan, usual = at(params), at(_single(law, train_flops))
     usual["samples"] = jnp.maximum(usual["samples"], 1.0)  # it answers once, even beyond the budget
     gain = jnp.abs(evaluate(law, usual) - evaluate(law, plan))
-    return {**plan, "trials": 1.0, "single_sample_params": usual["params"], "regret": gain}
+    return {**plan, "single_sample_params": usual["params"], "regret": gain}
 
 
 train_to_test = Decision(

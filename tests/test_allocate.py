@@ -10,7 +10,7 @@ import numpyro.distributions as dist
 import pytest
 
 import bayeslaw as bl
-from bayeslaw._allocate import _search
+from bayeslaw._search import search
 from bayeslaw._tree import float64
 from bayeslaw.models.chinchilla import Chinchilla, compute_optimal
 
@@ -29,7 +29,7 @@ def test_search_finds_a_bowl_in_any_dimension(size: int) -> None:
         x = jnp.stack([choice[name] for name in spaces])
         return jnp.sum((x - truth) ** 2) + 0.5 * jnp.sum(x - truth) ** 2
 
-    found, edge = jax.jit(lambda: _search(decision(**spaces), score))()
+    found, edge = jax.jit(lambda: search(decision(**spaces), score))()
     np.testing.assert_allclose([found[name] for name in spaces], truth, atol=2e-5)
     assert not edge
 
@@ -41,9 +41,9 @@ def test_search_passes_local_minima_and_sees_edges() -> None:
 
     grid = np.linspace(-5, 5, 2_000_001)
     best = grid[np.argmin((grid - 3.0) ** 2 / 10 + np.cos(4 * grid))]
-    found, _ = jax.jit(lambda: _search(decision(x=bl.Range(-5.0, 5.0)), wavy))()
+    found, _ = jax.jit(lambda: search(decision(x=bl.Range(-5.0, 5.0)), wavy))()
     assert float(found["x"]) == pytest.approx(best, abs=1e-5)
-    found, edge = jax.jit(lambda: _search(decision(x=bl.LogRange(1.0, 100.0)), lambda c: -c["x"]))()
+    found, edge = jax.jit(lambda: search(decision(x=bl.LogRange(1.0, 100.0)), lambda c: -c["x"]))()
     assert float(found["x"]) == pytest.approx(100.0)
     assert edge
 
@@ -55,13 +55,13 @@ def test_menus_are_enumerated_with_the_continuous_optimum_inside() -> None:
     def score(choice: Mapping[str, jax.Array]) -> jax.Array:
         return (choice["k"] - choice["x"]) ** 2 + (choice["x"] - 2.6) ** 2
 
-    found, edge = jax.jit(lambda: _search(decision(k=bl.Integers(1, 5), x=bl.Range(0.0, 10.0)), score))()
+    found, edge = jax.jit(lambda: search(decision(k=bl.Integers(1, 5), x=bl.Range(0.0, 10.0)), score))()
     assert float(found["k"]) == 3.0
     assert float(found["x"]) == pytest.approx(2.8, abs=1e-5)
     assert not edge
-    _, edge = jax.jit(lambda: _search(decision(k=bl.Integers(4, 9)), lambda c: c["k"]))()
+    _, edge = jax.jit(lambda: search(decision(k=bl.Integers(4, 9)), lambda c: c["k"]))()
     assert edge
-    _, edge = jax.jit(lambda: _search(decision(k=bl.Choices((4.0, 9.0))), lambda c: c["k"]))()
+    _, edge = jax.jit(lambda: search(decision(k=bl.Choices((4.0, 9.0))), lambda c: c["k"]))()
     assert not edge  # a menu has no edge
 
 

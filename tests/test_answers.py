@@ -10,7 +10,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import answers
 
 UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-NEEDS = {"vocabulary_size": "vocabulary", "vocabulary": "vocabulary"}
+NEEDS = {
+    "vocabulary_size": ("vocabulary", {}),
+    "vocabulary": ("vocabulary", {}),
+    "coverage": ("monkeys", {"benchmark": "original"}),
+    "lifetime": ("monkeys", {"benchmark": "gsm8k"}),
+}
 """The data set that must be at hand."""
 
 
@@ -38,7 +43,8 @@ def close(found: str, printed: str) -> bool:
 
 def check(name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if name in NEEDS:
-        request.getfixturevalue("fetched")(NEEDS[name])  # skips where it is not at hand
+        data, options = NEEDS[name]
+        request.getfixturevalue("fetched")(data, **options)  # skips where it is not at hand
         monkeypatch.setenv("BAYESLAW_DATA", str(request.getfixturevalue("cache")))
     table = [cells(row) for row in answers.printed().splitlines()]
     for row in answers.rows(name):

@@ -14,7 +14,7 @@ import pytest
 from advised import advised_fit
 
 import bayeslaw as bl
-from bayeslaw._allocate import _search, score_of
+from bayeslaw._search import score_of, search
 from bayeslaw._tree import float64
 from bayeslaw.models import Autoregressive, AutoregressiveCompute, AutoregressiveSize
 
@@ -31,7 +31,7 @@ def best(law: Any, decision: str, **given: float) -> dict[str, float]:
     """The closed form, held against the search, and the columns that follow."""
     one = law.decisions()[decision]
     choice = one.closed_form(law, **given)
-    found, edge = jax.jit(lambda given: _search(one, lambda c: score_of(one, law, c, given)))(given)
+    found, edge = jax.jit(lambda given: search(one, lambda c: score_of(one, law, c, given)))(given)
     assert not edge
     for name, value in choice.items():
         assert float(found[name]) == pytest.approx(float(value), rel=1e-5)
@@ -89,7 +89,7 @@ def test_nearest_size_on_a_menu() -> None:
     for low, nearest in ((8e8, 8e8), (5e8, 2.2e9)):
         menu = SIZE["language"].decisions()["compute_optimal"].within(nonembedding_params=bl.Choices((low, 2.2e9)))
         with jax.enable_x64(True):
-            choice, _ = _search(menu, lambda c, menu=menu: score_of(menu, SIZE["language"], c, {"flops": PF_DAY}))
+            choice, _ = search(menu, lambda c, menu=menu: score_of(menu, SIZE["language"], c, {"flops": PF_DAY}))
         assert float(choice["nonembedding_params"]) == nearest
 
 

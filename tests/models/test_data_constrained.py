@@ -11,7 +11,7 @@ from huber import huber
 from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
-from bayeslaw._allocate import _search, score_of
+from bayeslaw._search import score_of, search
 from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import Chinchilla, DataConstrained
 from bayeslaw.models.data_constrained import _worth
@@ -35,7 +35,7 @@ def with_decay(repeats: float, excess: float) -> DataConstrained:
 @eqx.filter_jit
 def _searched(law: DataConstrained, given: dict[str, jax.Array]) -> dict[str, jax.Array]:
     decision = PUBLISHED.decisions()["repeat"]
-    choice, _ = _search(decision, lambda c: score_of(decision, law, c, given))
+    choice, _ = search(decision, lambda c: score_of(decision, law, c, given))
     plan = decision.plan(law, choice, given)
     return {**plan, "loss": decision.score(law, plan)}
 

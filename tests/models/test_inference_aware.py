@@ -12,7 +12,7 @@ from advised import advised_fit
 from huber import logs, minimise, theta_of
 
 import bayeslaw as bl
-from bayeslaw._allocate import _search, score_of
+from bayeslaw._search import score_of, search
 from bayeslaw._tree import float64
 from bayeslaw.models import Chinchilla, InferenceAware
 from bayeslaw.models.inference_plans import _equal, _reference
@@ -33,7 +33,7 @@ PRICES = {
 @eqx.filter_jit
 def _both(law: Chinchilla, name: str, given: dict[str, jax.Array]) -> tuple[Any, Any]:
     decision = DECISIONS[name]
-    choice, _ = _search(decision, lambda c: score_of(decision, law, c, given))
+    choice, _ = search(decision, lambda c: score_of(decision, law, c, given))
     assert decision.closed_form is not None
     return decision.plan(law, choice, given), decision.plan(law, decision.closed_form(law, **given), given)
 
@@ -302,7 +302,7 @@ def test_the_cheapest_of_any_law() -> None:
     """`bl.cheapest`, which knows no formula for the tokens, finds what `serve` finds."""
     given = {"target": jnp.asarray(1.947), "inference_tokens": jnp.asarray(2e12)}
     with jax.enable_x64(True):
-        choice, _ = jax.jit(lambda: _search(bl.cheapest, lambda c: score_of(bl.cheapest, PUBLISHED, c, given)))()
+        choice, _ = jax.jit(lambda: search(bl.cheapest, lambda c: score_of(bl.cheapest, PUBLISHED, c, given)))()
     assert float(choice["params"]) == pytest.approx(
         optimum("serve", target=1.947, inference_tokens=2e12)["params"], rel=1e-5
     )

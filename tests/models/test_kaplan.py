@@ -18,7 +18,7 @@ from scipy.interpolate import Akima1DInterpolator
 from scipy.optimize import brentq
 
 import bayeslaw as bl
-from bayeslaw._allocate import _search, score_of
+from bayeslaw._search import score_of, search
 from bayeslaw._tree import as_joint, evaluate, float64, sites
 from bayeslaw.models import AutoregressiveCompute, AutoregressiveSize, Kaplan, KaplanSteps
 
@@ -37,7 +37,7 @@ def _plan(law: Any, decision: bl.Decision, choice: Mapping[str, Any], given: Map
 
 @partial(jax.jit, static_argnames="decision")
 def _best(law: Any, decision: bl.Decision, given: Mapping[str, Any]) -> Any:
-    return _search(decision, lambda choice: score_of(decision, law, choice, given))
+    return search(decision, lambda choice: score_of(decision, law, choice, given))
 
 
 @float64

@@ -68,7 +68,7 @@ def test_one_of_three_published_methods(methods: bl.Posterior) -> None:
     for name, count in SOLVED.items():
         ends = beta.ppf([0.05, 0.95], count + 1, 129 - count)
         assert np.quantile(share[name], [0.05, 0.95]) == pytest.approx(ends, abs=0.01)
-    table = bl.alternatives(methods, methods.prior.decisions()["best"], trials=128.0).summary()
+    table = bl.alternatives(methods, methods.prior.decisions()["best"]).summary()
     assert table["p_best"].to_numpy() == pytest.approx([1, 0, 0], abs=1e-3)
 
 
@@ -77,12 +77,12 @@ def test_which_method_is_worth_it() -> None:
     runs = {"method": ["quiet_star", "rebase"], "trials": 128.0, "accuracy": [41 / 128, 14 / 128]}
     posterior = advised_fit(OurMethods, runs, seed=1, progress=False)
     values = [10.0, 49.6, 300.0]
-    table = bl.alternatives(posterior, answer_value=values, trials=128.0).summary()
+    table = bl.alternatives(posterior, answer_value=values).summary()
     dear = table["p_best"].xs("quiet_star", level="method").to_numpy()
     assert dear[0] == 0
     assert 0.35 < dear[1] < 0.65
     assert dear[2] > 0.99
-    cheap = bl.alternatives(posterior, posterior.prior.decisions()["per_cost"], trials=128.0).summary()
+    cheap = bl.alternatives(posterior, posterior.prior.decisions()["per_cost"]).summary()
     assert cheap["p_best"].xs("rebase", level="method").to_numpy() == pytest.approx([0.98], abs=0.015)
 
 
@@ -116,13 +116,13 @@ def test_recovery_of_token_gains() -> None:
     low, high = found.loc["gain.a_star", ["lower", "upper"]]
     assert low < np.exp(0.55 / 0.5) < high
     assert high / low < 2.5
-    table = bl.alternatives(posterior, target=0.6, trials=500.0).summary()
+    table = bl.alternatives(posterior, target=0.6).summary()
     assert table["p_best"].xs("a_star", level="method").to_numpy() > 0.99
-    plan = bl.allocate(posterior, target=0.6, trials=500.0).draws
+    plan = bl.allocate(posterior, target=0.6).draws
     tokens = float(plan["generated_tokens"].median())
     assert tokens == pytest.approx(1000 * np.exp((logit(0.6) - 0.05) / 0.5), rel=0.15)
     assert float(plan["accuracy"].median()) == pytest.approx(0.6)
-    at = bl.alternatives(posterior, truth.decisions()["method"], generated_tokens=4000.0, trials=500.0).summary()
+    at = bl.alternatives(posterior, truth.decisions()["method"], generated_tokens=4000.0).summary()
     assert at["p_best"].xs("a_star", level="method").to_numpy() > 0.99
 
 
@@ -194,13 +194,13 @@ def sure(law: OurRefinement) -> bl.Posterior:
 
 def test_one_refinement_then_fresh() -> None:
     """Ours: while the next refinement beats the next fresh sample; a corner where it never does."""
-    found = bl.allocate(sure(REFINE), attempts=[1, 6, 20], trials=200.0).draws
+    found = bl.allocate(sure(REFINE), attempts=[1, 6, 20]).draws
     assert found["iterations"][0, 0].to_numpy().tolist() == [1, 1, 1]
     failed = 0.7 * (1 - 0.2142) * np.prod([1 - 0.6 / (2 + t) for t in range(2, 7)])
     assert float(found["accuracy"][0, 0, 1]) == pytest.approx(1 - failed, abs=1e-4)
     never = OurRefinement(mu=0.3, nu=2.0, u=-1.5, v=0.5)
     assert expit(-2.0) < 0.2
-    found = bl.allocate(sure(never), attempts=[1, 6, 20], trials=200.0).draws
+    found = bl.allocate(sure(never), attempts=[1, 6, 20]).draws
     assert (found["iterations"] == 0).all()
     assert np.abs(found["accuracy_gain"]).max() < 1e-12
 
@@ -222,9 +222,22 @@ def test_recovery_of_refinement() -> None:
     found = posterior.summary(0.99)
     for name in ("mu", "nu", "u", "v"):
         assert found.loc[name, "lower"] < getattr(REFINE, name) < found.loc[name, "upper"], name
-    table = bl.alternatives(posterior, attempts=6.0, trials=200.0).summary()
+    table = bl.alternatives(posterior, attempts=6.0).summary()
     assert table["p_best"].sum() == pytest.approx(1)
-    assert table["possible"].loc[6.0, 200.0, 7.0] == 0
-    near = table["p_best"].loc[6.0, 200.0].loc[0.0:3.0]
+    assert table["possible"].loc[6.0, 7.0] == 0
+    near = table["p_best"].loc[6.0].loc[0.0:3.0]
     assert near.sum() > 0.9
-    assert table["regret"].loc[6.0, 200.0, 1.0] < 0.01  # one refinement is hardly ever a mistake
+    assert table["regret"].loc[6.0, 1.0] < 0.01  # one refinement is hardly ever a mistake
+
+
+def test_nothing_need_be_given_and_a_new_run_has_as_many_answers_as_one_says(methods: bl.Posterior) -> None:
+    best = methods.prior.decisions()["best"]
+    one, many = bl.allocate(methods, best).draws, bl.allocate(methods, best, trials=128).draws
+    assert one.sizes["scenario"] == 1
+    assert set(np.unique(one["accuracy_new_run"])) <= {0.0, 1.0}
+    counts = many["accuracy_new_run"].to_numpy() * 128
+    np.testing.assert_allclose(counts, np.round(counts), atol=1e-9)
+    assert counts.max() > 20
+    assert "quiet_star" in bl.allocate(methods, best).__repr__()
+    with pytest.raises(bl.InputError, match="'flops' is not a quantity of this decision"):
+        bl.allocate(methods, best, flops=1e21)

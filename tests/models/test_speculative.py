@@ -19,7 +19,7 @@ from bayeslaw.models.speculative import LONGEST, Speculative
 from bayeslaw.models.transport import acceptance, greedy_acceptance
 
 P, Q = np.array([0.5, 0.2, 0.15, 0.1, 0.05]), np.array([0.2, 0.4, 0.2, 0.1, 0.1])
-FREE = {"check_cost": 0.0, "step_overhead": 0.0, "trials": 50.0}
+FREE = {"check_cost": 0.0, "step_overhead": 0.0}
 
 
 # --- Acceptance of several drafts -------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_two_methods() -> None:
     methods = {"one": 1.0, "two": 2.0}
     truth = Speculative(rate={"one": 0.7, "two": 0.8}, alike=1e9, methods=tuple(methods), drafts=(1.0, 2.0))
     sure = pinned(truth, Speculative.prior(methods), {"method": [0.0, 1.0], "trials": [50.0, 50.0]})
-    given = {"draft_cost": 0.05, "check_cost": [0.0, 0.1], "step_overhead": 0.05, "trials": 50.0}
+    given = {"draft_cost": 0.05, "check_cost": [0.0, 0.1], "step_overhead": 0.05}
     found = bl.allocate(sure, **given).draws
     assert found["method"][0, 0].to_numpy().tolist() == [1, 0]
     assert found["drafts"][0, 0].to_numpy().tolist() == [2, 1]

@@ -320,7 +320,7 @@ def test_labels_hold_the_unit_once() -> None:
     assert label("lr") == "Peak learning rate"
     assert label("wideness", "observed: ") == "observed: wideness"
     assert amount(7e9, "params") == "7B parameters"
-    assert amount(3.0, "width") == "3 width"
+    assert amount(3.0, "wideness") == "3 wideness"
 
 
 @pytest.mark.parametrize(
