@@ -8,7 +8,7 @@ import functools
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -278,6 +278,11 @@ def power(base: Any, exponent: Any) -> Array:
     """base^exponent of a positive base. A compiler takes the logarithm of a column once and then only needs an
     exponential for each draw, a sixth of what `**` costs on a CPU."""
     return jnp.exp(exponent * jnp.log(base))
+
+
+def nth(values: Iterable[Any], place: Any) -> Array:
+    """The value at a position, such as that of a label: scalars, one of which a run reads."""
+    return jnp.stack([jnp.asarray(value, dtype=float) for value in values])[jnp.asarray(place).astype(int)]
 
 
 def as_prior(what: Any) -> Any:

@@ -16,7 +16,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar, power
+from bayeslaw._tree import Scalar, nth, power
 
 PYTHIA = {"410M": 4.1e8, "1.4B": 1.4e9, "2.8B": 2.8e9, "6.9B": 6.9e9, "12B": 1.2e10}
 METHODS = ("majority", "weighted_majority", "best_of_n", "mcts", "rebase")
@@ -51,8 +51,7 @@ class InferenceError(AbstractLaw):
     methods: tuple[str, ...] = eqx.field(static=True)
 
     def mean(self, method: Array, params: Array, samples: Array) -> Array:  # type: ignore[override]
-        place = jnp.asarray(method).astype(int)
-        limit, v = (jnp.stack([jnp.asarray(one[name]) for name in self.methods])[place] for one in (self.limit, self.v))
+        limit, v = (nth([one[name] for name in self.methods], method) for one in (self.limit, self.v))
         alone = jax.nn.sigmoid(logit(self.single) - self.eta * jnp.log(params / 7e9))
         return alone * (limit + (1 - limit) * power(samples, -v))
 

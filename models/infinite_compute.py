@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
-from bayeslaw._tree import Scalar, power
+from bayeslaw._tree import Scalar, nth, power
 
 D0 = 209_715_200.0  # the reference run: the paper's 200 M seed tokens
 RECIPES = ("standard", "regularised", "joint")
@@ -98,9 +98,7 @@ class InfiniteCompute(AbstractLaw):
 
 def _of(recipe: Any, leaf: Any) -> Any:
     """A parameter of the recipe at that position, or the one of all."""
-    return (
-        jnp.stack([leaf[one] for one in RECIPES])[jnp.asarray(recipe).astype(int)] if isinstance(leaf, dict) else leaf
-    )
+    return nth([leaf[one] for one in RECIPES], recipe) if isinstance(leaf, dict) else leaf
 
 
 def _efficiency(law: InfiniteCompute, recipe: Any, unique_tokens: Any) -> dict[str, Any]:

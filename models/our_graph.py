@@ -14,7 +14,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.our_graph_plans import LLAMA3, graph
 
 M0 = 3e9  # reference size
@@ -53,12 +53,9 @@ class OurGraph(AbstractLaw):
     models: tuple[str, ...] = eqx.field(static=True)
 
     def mean(self, task: Array, model: Array, params: Array, width: Array, iterations: Array) -> Array:  # type: ignore[override]
-        levels = jnp.stack([jnp.asarray(self.level[name], dtype=float) for name in self.tasks])
-        own = jnp.stack(
-            [jnp.stack([jnp.asarray(self.own[t][m], dtype=float) for m in self.models]) for t in self.tasks]
-        )
-        place = jnp.asarray(task).astype(int), jnp.asarray(model).astype(int)
-        base = levels[place[0]] + own[place] + self.by_params * jnp.log(params / M0)
+        level = nth([self.level[name] for name in self.tasks], task)
+        own = nth([nth([self.own[name][one] for one in self.models], model) for name in self.tasks], task)
+        base = level + own + self.by_params * jnp.log(params / M0)
         wide, deep = jnp.log(width), jnp.log(iterations)
         gain = self.by_width * wide - self.bend_width * wide**2 + self.by_depth * deep - self.bend_depth * deep**2
         return jax.nn.sigmoid(base + gain - self.h * wide * deep)

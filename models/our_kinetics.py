@@ -16,7 +16,7 @@ from bayeslaw._counts import BetaBinomial
 from bayeslaw._decision import Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.our_kinetics_plans import QWEN3, chains
 
 COUNTED = ("right", "ended", "solved")
@@ -73,12 +73,12 @@ class OurKinetics(AbstractLaw):
         ended = -jnp.expm1(log_ndtr((middle - jnp.log(cap_tokens)) / self.within) - running)
         spread = jnp.sqrt(self.between**2 + self.within**2)
         solved = mu * ndtr((jnp.log(cap_tokens) - jnp.log(self.length)) / spread)
-        return jnp.stack([mu, ended, solved])[jnp.asarray(counted).astype(int)]
+        return nth([mu, ended, solved], counted)
 
     def chance(self, model: Any, params: Any) -> Array:
         """mu, that a chain that ended is right, averaged over problems."""
-        own = jnp.stack([jnp.asarray(self.own[name], dtype=float) for name in self.models])
-        return jax.nn.sigmoid(self.level + self.by_params * jnp.log(params / P0) + own[jnp.asarray(model).astype(int)])
+        own = nth([self.own[name] for name in self.models], model)
+        return jax.nn.sigmoid(self.level + self.by_params * jnp.log(params / P0) + own)
 
     def concentration(self, **columns: Array) -> Array:
         return jnp.where(columns["counted"] == 0, self.nu, _ALIKE)

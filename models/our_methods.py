@@ -12,7 +12,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, nth
 
 GSM8K = {"quiet_star": 12.73, "rebase": 2.35}  # TFLOPs per problem, Mistral-7B (arXiv 2412.16260)
 
@@ -39,11 +39,11 @@ class OurMethods(AbstractLaw):
     costs: tuple[float, ...] = eqx.field(static=True)
 
     def mean(self, method: Array) -> Array:  # type: ignore[override]
-        return jnp.stack([jnp.asarray(self.share[one], dtype=float) for one in self.methods])[_place(method)]
+        return nth([self.share[one] for one in self.methods], method)
 
     def cost(self, method: Any) -> Array:
         """What a problem costs by the method at that position."""
-        return jnp.asarray(self.costs, dtype=float)[_place(method)]
+        return nth(self.costs, method)
 
     def categories(self) -> Mapping[str, tuple[str, ...]]:
         return {"method": self.methods}
@@ -58,10 +58,6 @@ class OurMethods(AbstractLaw):
 
     def decisions(self) -> Mapping[str, Decision]:
         return {"worth": _worth(self.methods), "per_cost": _per_cost(self.methods), "best": _best(self.methods)}
-
-
-def _place(method: Any) -> Array:
-    return jnp.asarray(method).astype(int)
 
 
 def _costs(law: Any, method: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.our_pipeline_plans import LLAMA3, pipeline
 
 M0, U0 = 3e9, 0.6  # the reference: a model of 3 B parameters, and a previous stage that is right this often
@@ -54,9 +54,9 @@ class OurPipeline(AbstractLaw):
     models: tuple[str, ...] = eqx.field(static=True)
 
     def mean(self, subtask: Array, model: Array, params: Array, samples: Array, upstream: Array) -> Array:  # type: ignore[override]
-        own = jnp.stack([self._each(self.own.get(stage, {}), self.models) for stage in self.stages])
-        place = jnp.asarray(subtask).astype(int)
-        base = self._at("level", subtask) + own[place, jnp.asarray(model).astype(int)]
+        each = [self.own.get(stage, {}) for stage in self.stages]
+        own = nth([nth([one.get(name, 0.0) for name in self.models], model) for one in each], subtask)
+        base = self._at("level", subtask) + own
         gain, bend, better = self._samples(subtask, upstream)
         s = jnp.log(samples)
         base = base + self.by_params * jnp.log(params / M0) + self._at("by_upstream", subtask) * better
@@ -73,11 +73,7 @@ class OurPipeline(AbstractLaw):
         return jnp.exp(jnp.maximum(gain / (2 * bend), 0.0))
 
     def _at(self, name: str, subtask: Any) -> Array:
-        return self._each(getattr(self, name), self.stages)[jnp.asarray(subtask).astype(int)]
-
-    @staticmethod
-    def _each(values: Mapping[str, Any], names: tuple[str, ...]) -> Array:
-        return jnp.stack([jnp.asarray(values.get(name, 0.0), dtype=float) for name in names])
+        return nth([getattr(self, name).get(stage, 0.0) for stage in self.stages], subtask)
 
     def noise(self) -> AbstractNoise:
         return Binomial.prior()

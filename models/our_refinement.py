@@ -14,7 +14,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Decision, Integers
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, nth
 
 KINDS = ("fresh", "solved", "refined")
 MOST = 32  # attempts of a plan
@@ -50,7 +50,7 @@ class OurRefinement(AbstractLaw):
     def mean(self, counted: Array, iterations: Array, attempts: Any = None) -> Array:  # type: ignore[override]
         solved = self.solved(iterations, iterations if attempts is None else attempts)
         each = [self.fresh(iterations), solved, self.refined(iterations)]
-        return jnp.stack([jnp.asarray(one, dtype=float) for one in each])[jnp.asarray(counted).astype(int)]
+        return nth(each, counted)
 
     def fresh(self, failures: Any) -> Any:
         """The chance of a fresh sample after so many failures."""

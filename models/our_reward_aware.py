@@ -15,7 +15,7 @@ from bayeslaw._decision import Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
 from bayeslaw._pooled import Pooled
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.reward_plans import search_method
 
 UNREAD = ("cot", "majority")  # methods that read no reward model; the first, a single answer, is the baseline
@@ -54,11 +54,10 @@ class OurRewardAware(AbstractLaw):
     unread: tuple[str, ...] = eqx.field(static=True, default=UNREAD)
 
     def mean(self, method: Array, prm_score: Array, samples: Array) -> Array:  # type: ignore[override]
-        place, d = jnp.asarray(method).astype(int), jnp.log2(samples) / 8
-        gains = [0.0, *(self.gain[name] for name in self.methods[1:])]
-        gain = jnp.stack([jnp.asarray(one, dtype=float) for one in gains])[place]
-        reads = jnp.asarray([name not in self.unread for name in self.methods])[place]
-        judged = jnp.where(reads, self.by_prm * jnp.log(prm_score / 50), 0.0)
+        d = jnp.log2(samples) / 8
+        gain = nth([0.0, *(self.gain[name] for name in self.methods[1:])], method)
+        reads = nth([name not in self.unread for name in self.methods], method)
+        judged = jnp.where(reads > 0, self.by_prm * jnp.log(prm_score / 50), 0.0)
         return jax.nn.sigmoid(self.level + (gain + judged) * (d + self.bend * d * (1 - d)))
 
     def categories(self) -> Mapping[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from bayeslaw._decision import Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
 from bayeslaw._pooled import Pooled
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.strategy_plans import exchange, strategy
 
 METHODS = ("best_of_n", "beam", "revisions")
@@ -51,10 +51,8 @@ class OurTestTimeCompute(AbstractLaw):
     methods: tuple[str, ...] = eqx.field(static=True)
 
     def mean(self, method: Array, size_ratio: Array, samples: Array) -> Array:  # type: ignore[override]
-        place, doublings = jnp.asarray(method).astype(int), jnp.log2(samples)
-        rise, bend = (
-            jnp.stack([jnp.asarray(one[name]) for name in self.methods])[place] for one in (self.rise, self.bend)
-        )
+        doublings = jnp.log2(samples)
+        rise, bend = (nth([one[name] for name in self.methods], method) for one in (self.rise, self.bend))
         single = self.level + self.by_size * jnp.log(size_ratio)
         return jax.nn.sigmoid(single + rise * doublings + bend * doublings**2)
 

@@ -13,7 +13,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Choices, Decision, LogRange
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, nth
 from bayeslaw.models.thinking_metrics import f1
 
 PARTS = ("easy", "length", "hard")
@@ -53,8 +53,7 @@ class OurThinkingCap(AbstractLaw):
     def mean(self, counted: Array, after_tokens: Array, cap_tokens: Array) -> Array:  # type: ignore[override]
         ends = -jnp.expm1(self._longer(cap_tokens) - self._longer(after_tokens))
         reached = ndtr((_ln(cap_tokens) - jnp.log(self.half)) / self.width)
-        kinds = jnp.stack([jnp.asarray(self.easy, float), ends, self.low + (1 - self.low) * self.gained * reached])
-        return kinds[jnp.asarray(counted).astype(int)]
+        return nth([self.easy, ends, self.low + (1 - self.low) * self.gained * reached], counted)
 
     def _longer(self, tokens: Array) -> Array:
         """The log of the share of easy questions that are thought about for longer."""

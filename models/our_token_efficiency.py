@@ -15,7 +15,7 @@ from bayeslaw._counts import Binomial
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, nth
 
 T0 = 1000.0  # reference tokens per problem
 METHODS = ("best_of_n", "particle_filtering", "a_star")
@@ -49,8 +49,7 @@ class OurTokenEfficiency(AbstractLaw):
 
     def level_of(self, method: Any) -> Array:
         """The level of the method at that position."""
-        levels = [jnp.asarray(self.level[one], dtype=float) for one in self.methods]
-        return jnp.stack(levels)[jnp.asarray(method).astype(int)]
+        return nth([self.level[one] for one in self.methods], method)
 
     def derived(self) -> Mapping[str, Scalar]:
         """The tokens of the baseline over those of each other method, at equal accuracy."""

@@ -14,7 +14,7 @@ from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.selection import choosing, over_questions, positive_verdicts, voting
 from bayeslaw.models.verification_plans import overtakes, verify
 
@@ -56,11 +56,10 @@ class OurVerification(AbstractLaw):
     def mean(self, counted: Array, samples: Any = None, verifications: Any = 0.0) -> Array:  # type: ignore[override]
         chosen = self.rate["solved"] if samples is None else self.chosen(samples, verifications)
         each = [chosen if name == "chosen" else self.rate[name] for name in KINDS]
-        return jnp.stack([jnp.asarray(one, dtype=float) for one in each])[jnp.asarray(counted).astype(int)]
+        return nth(each, counted)
 
     def concentration(self, counted: Array, samples: Any = None, verifications: Any = 0.0) -> Array:  # type: ignore[override]
-        each = [jnp.asarray(self.alike.get(name, SAME), dtype=float) for name in KINDS]
-        return jnp.stack(each)[jnp.asarray(counted).astype(int)]
+        return nth([self.alike.get(name, SAME) for name in KINDS], counted)
 
     def chosen(self, samples: Any, verifications: Any) -> Array:
         """Accuracy of the answer chosen among so many, by so many verdicts on each or by majority."""

@@ -12,7 +12,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
-from bayeslaw._tree import Scalar, power
+from bayeslaw._tree import Scalar, nth, power
 
 C4 = ("vanilla", "gelu", "transformer++", "evolved", "primer", "primer-ez")  # 110 M parameters, Table 5
 
@@ -49,8 +49,7 @@ class Primer(AbstractLaw):
 
     def gain_of(self, architecture: Any) -> Array:
         """The factor of the architecture at that position."""
-        gains = [1.0, *(self.gain[name] for name in self.architectures[1:])]
-        return jnp.stack([jnp.asarray(one, dtype=float) for one in gains])[jnp.asarray(architecture).astype(int)]
+        return nth([1.0, *(self.gain[name] for name in self.architectures[1:])], architecture)
 
     def noise(self) -> AbstractNoise:
         return LogNormal(scale=dist.LogNormal(log(0.001), 1.0))

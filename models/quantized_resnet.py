@@ -11,7 +11,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, Normal
-from bayeslaw._tree import Scalar, evaluate, power
+from bayeslaw._tree import Scalar, evaluate, nth, power
 
 FORMATS = ("bf16", "w8a8", "w4a4")
 BITS = (16.0, 8.0, 4.0)
@@ -44,13 +44,12 @@ class QuantizedResNet(AbstractLaw):
     p: dict[str, Scalar]
 
     def mean(self, format: Array, bit_operations: Array) -> Array:  # type: ignore[override]
-        place = jnp.asarray(format).astype(int)
         ceiling, below = self.top["bf16"], []
         for name in FORMATS:
             ceiling = ceiling if name == "bf16" else ceiling - self.top[name]
             below.append(ceiling)
-        k, p = (jnp.stack([jnp.asarray(one[name]) for name in FORMATS])[place] for one in (self.k, self.p))
-        return jnp.stack([jnp.asarray(one) for one in below])[place] - k * power(bit_operations / C0, -p)
+        k, p = (nth([one[name] for name in FORMATS], format) for one in (self.k, self.p))
+        return nth(below, format) - k * power(bit_operations / C0, -p)
 
     def categories(self) -> Mapping[str, tuple[str, ...]]:
         return {"format": FORMATS}

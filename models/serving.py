@@ -13,7 +13,7 @@ from bayeslaw import _costs as costs
 from bayeslaw._decision import Decision
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 from bayeslaw.models.serving_plans import ENGINES, fleet
 
 
@@ -43,9 +43,9 @@ class Serving(AbstractLaw):
 
     def mean(self, method: Array, active_params: Array, peak_flops: Array, memory_ratio: Array,
              network_ratio: Array) -> Array:  # type: ignore[override]  # fmt: skip
-        eta = jnp.stack([jnp.asarray(self.eta[name], dtype=float) for name in self.engines])
+        eta = nth([self.eta[name] for name in self.engines], method)
         slowest = jnp.maximum(1.0, jnp.maximum(memory_ratio, network_ratio))
-        return eta[jnp.asarray(method).astype(int)] * costs.throughput_bound(peak_flops, active_params) / slowest
+        return eta * costs.throughput_bound(peak_flops, active_params) / slowest
 
     def noise(self) -> AbstractNoise:
         return LogNormal(scale=dist.LogNormal(log(0.05), 0.5))

@@ -14,7 +14,7 @@ from bayeslaw._counts import BetaBinomial
 from bayeslaw._decision import Choices, Decision, Integers
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, nth
 
 LONGEST = 60  # tokens of a draft
 METHODS = {"single": 1.0, "greedy": 2.0}  # and their candidates per token
@@ -44,7 +44,7 @@ class Speculative(AbstractLaw):
     drafts: tuple[float, ...] = eqx.field(static=True)
 
     def mean(self, method: Array) -> Array:  # type: ignore[override]
-        return jnp.stack([jnp.asarray(self.rate[one], dtype=float) for one in self.methods])[_place(method)]
+        return nth([self.rate[one] for one in self.methods], method)
 
     def concentration(self, method: Array) -> Array:  # type: ignore[override]
         return jnp.asarray(self.alike, dtype=float)
@@ -59,7 +59,7 @@ class Speculative(AbstractLaw):
 
     def candidates(self, method: Any) -> Array:
         """How many drafts of a token the method has."""
-        return jnp.asarray(self.drafts, dtype=float)[_place(method)]
+        return nth(self.drafts, method)
 
     def categories(self) -> Mapping[str, tuple[str, ...]]:
         return {"method": self.methods}
@@ -79,10 +79,6 @@ class Speculative(AbstractLaw):
 
     def decisions(self) -> Mapping[str, Decision]:
         return {"draft": _draft(self.methods)}
-
-
-def _place(method: Any) -> Array:
-    return jnp.asarray(method).astype(int)
 
 
 def _plan(

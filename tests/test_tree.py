@@ -11,7 +11,7 @@ from numpyro.infer import SVI, Predictive, Trace_ELBO
 from numpyro.infer.autoguide import AutoNormal
 
 import bayeslaw as bl
-from bayeslaw._tree import Joint, as_joint, fill, float64, sites
+from bayeslaw._tree import Joint, as_joint, fill, float64, nth, sites
 from bayeslaw.models import Chinchilla
 
 RUNS = bl.load_chinchilla()
@@ -155,3 +155,11 @@ def test_the_samplers_coordinates_keep_densities() -> None:
     fixed = as_joint(eqx.tree_at(lambda one: one.E, Chinchilla.prior(), 1.7), bl.StudentT)
     z = fixed.unconstrain(fixed.sample_prior(jax.random.key(0)))
     assert fixed.to_sampler(z) == z
+
+
+@float64
+def test_the_value_of_a_label() -> None:
+    """Numbers and draws side by side; a float as positions are; differentiable in what is read alone."""
+    assert float(nth([1, 2.5, np.float64(4)], 2.0)) == 4.0
+    slope = jax.grad(lambda x: nth([x, 2 * x, x**2], 1.0))(3.0)
+    assert float(slope) == 2.0
