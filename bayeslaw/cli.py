@@ -241,7 +241,7 @@ def data(
         print(datasets.card(name))
         return
     rows = []
-    for key, function in datasets.DATASETS.items():
+    for key, function in sorted(datasets.DATASETS.items()):
         summary = (getattr(datasets, function).__doc__ or "").strip().splitlines()[0]
         rows.append((key, f"bayeslaw.datasets.{function}()", summary))
     print_table("Data sets", ["name", "in Python", "what it is"], rows, ())
