@@ -38,7 +38,7 @@ def world(law: type[bl.AbstractLaw]) -> pd.DataFrame:
             table[name] = np.round(spread) if name in ("samples", "trials") else spread
             if COLUMNS[name].high <= 1:
                 table[name] = rng.uniform(0.1, 0.9, 96)
-            table[name] = np.maximum(table[name], COLUMNS[name].low)
+            table[name] = np.clip(table[name], COLUMNS[name].low, COLUMNS[name].high)
             if name.startswith("bits"):
                 table[name] = rng.uniform(4.0, 16.0, 96)  # fewer leave no model
             if name == "samples" and joint.response == "accuracy":
