@@ -1,7 +1,6 @@
 """`plot_penalty` by the numbers it draws, against the formula written out by hand."""
 
 import warnings
-from collections.abc import Iterator
 from math import log
 from typing import Any
 
@@ -52,15 +51,6 @@ def posterior() -> bl.Posterior:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "this posterior is not a result yet")
         return bl.fit(prior(), made, noise=bl.StudentT, chains=2, draws=100, warmup=100)
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    """Every figure can be laid out and drawn (warnings are errors here), and none stays open."""
-    yield
-    for figure in map(plt.figure, plt.get_fignums()):
-        figure.canvas.draw()
-    plt.close("all")
 
 
 def with_law(posterior: bl.Posterior, other: Any, **runs: Any) -> bl.Posterior:

@@ -1,7 +1,5 @@
 """`plot_check`, by the numbers it draws."""
 
-from collections.abc import Iterator
-
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,15 +11,6 @@ import bayeslaw as bl
 from bayeslaw.plots import plot_check
 
 matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    """Every figure can be laid out and drawn (warnings are errors here), and none stays open."""
-    yield
-    for figure in map(plt.figure, plt.get_fignums()):
-        figure.canvas.draw()
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

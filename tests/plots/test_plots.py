@@ -1,6 +1,5 @@
 """The plots, by the numbers they draw: against `summary()` and `predict`, never by pixels."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import matplotlib
@@ -20,15 +19,6 @@ from bayeslaw.plots._style import amount, label, log_axis, number
 
 matplotlib.use("Agg")
 BUDGETS = [1e19, 1e20, 1e21]
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    """Every figure can be laid out and drawn (warnings are errors here), and none stays open."""
-    yield
-    for figure in map(plt.figure, plt.get_fignums()):
-        figure.canvas.draw()
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
