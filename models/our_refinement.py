@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from bayeslaw._counts import Binomial
 from bayeslaw._decision import Decision, Integers
+from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
 from bayeslaw._tree import Scalar, evaluate, nth
@@ -75,6 +76,14 @@ class OurRefinement(AbstractLaw):
 
     def unmeasured(self) -> tuple[str, ...]:
         return ("attempts",)
+
+    def check_design(self, runs: Mapping[str, Any]) -> list[Status]:
+        attempts = np.asarray(runs.get("attempts", runs["iterations"]))
+        bad = (runs["counted"] == KINDS.index("solved")) & (attempts > MOST)
+        if bad.any():
+            row = int(bad.argmax())
+            raise InputError(f"row {row} counts what {attempts[row]:g} attempts solve; this law knows up to {MOST}.")
+        return []
 
     def noise(self) -> AbstractNoise:
         return Binomial.prior()

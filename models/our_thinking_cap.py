@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from bayeslaw._counts import Binomial
 from bayeslaw._decision import Choices, Decision, LogRange
+from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
 from bayeslaw._tree import Scalar, evaluate, nth
@@ -68,6 +69,16 @@ class OurThinkingCap(AbstractLaw):
 
     def categories(self) -> Mapping[str, tuple[str, ...]]:
         return {"counted": PARTS}
+
+    def check_design(self, runs: Mapping[str, Any]) -> list[Status]:
+        bad = (runs["counted"] == PARTS.index("length")) & (runs["cap_tokens"] <= runs["after_tokens"])
+        if bad.any():
+            row = int(bad.argmax())
+            raise InputError(
+                f"row {row} counts thoughts that end between {runs['after_tokens'][row]:g} and "
+                f"{runs['cap_tokens'][row]:g} tokens: cap_tokens must be above after_tokens, which is 0 at the start."
+            )
+        return []
 
     def noise(self) -> AbstractNoise:
         return Binomial.prior()

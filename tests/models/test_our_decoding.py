@@ -241,3 +241,9 @@ def test_nothing_need_be_given_and_a_new_run_has_as_many_answers_as_one_says(met
     assert "quiet_star" in bl.allocate(methods, best).__repr__()
     with pytest.raises(bl.InputError, match="'flops' is not a quantity of this decision"):
         bl.allocate(methods, best, flops=1e21)
+
+
+def test_more_attempts_than_the_law_knows() -> None:
+    runs = {"counted": ["fresh", "solved"], "iterations": [0, 3], "attempts": [0, 50], "trials": 9, "accuracy": 1 / 3}
+    with pytest.raises(bl.InputError, match="row 1 counts what 50 attempts solve; this law knows up to 32"):
+        bl.fit(OurRefinement, runs)

@@ -185,3 +185,6 @@ def test_impossible_rows_are_refused() -> None:
         bl.InputError, match="column 'counted' holds row 0 \\('medium'\\), where the law knows easy, length, hard"
     ):
         bl.fit(OurThinkingCap, counted(144, 55, 1).replace({"counted": {"easy": "medium"}}))
+    none = counted(144, 55, 1).assign(after_tokens=lambda rows: rows.cap_tokens)
+    with pytest.raises(bl.InputError, match=r"row \d+ counts thoughts that end between .* cap_tokens must be above"):
+        bl.fit(OurThinkingCap, none)
