@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SHARED
 from scipy.optimize import curve_fit
 from scipy.stats import spearmanr
 
@@ -273,9 +272,9 @@ def test_original_monkeys(fetched: Callable[..., pd.DataFrame]) -> None:
     assert runs.model[0] == "Pythia_12B_300B"  # the name that the other two benchmarks give it
 
 
-def test_names_of_monkeys_agree_with_the_table_of_models(fetched: Callable[..., pd.DataFrame]) -> None:
+def test_names_of_monkeys_agree_with_the_table_of_models(fetched: Callable[..., pd.DataFrame], cache: Path) -> None:
     found = fetched("monkeys").drop_duplicates("model").set_index("model")
-    path = SHARED / "monkeys_pass_at_k" / "models.csv"
+    path = cache / "monkeys_pass_at_k" / "models.csv"
     if not path.is_file():
         pytest.skip("models.csv is not at hand (no ../shared/data)")
     models = pd.read_csv(path).set_index("Model Nickname")
