@@ -506,9 +506,11 @@ def printed() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*ANSWERS, []], help="rows to make; all when left out")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"rows to make, of {', '.join(ANSWERS)}; default: all")
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     options = parser.parse_args()
+    if unknown := set(options.names) - set(ANSWERS):
+        parser.error(f"there is no answer {min(unknown)!r}; there are {', '.join(ANSWERS)}.")
     if options.write and options.names:
         parser.error("--write makes the whole table: leave the names out.")
     table = HEAD

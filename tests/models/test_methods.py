@@ -43,6 +43,11 @@ def world(law: type[bl.AbstractLaw]) -> pd.DataFrame:
                 table[name] = rng.uniform(4.0, 16.0, 96)  # fewer leave no model
             if name == "samples" and joint.response == "accuracy":
                 table[name] = np.ones(96)  # single answers, as its noise wants them
+    if {"after_tokens", "cap_tokens"} <= set(table):
+        table["after_tokens"] = np.minimum(table["after_tokens"], table["cap_tokens"] / 2)  # thoughts end in between
+    if {"attempts", "iterations"} <= set(table):
+        table["attempts"] = np.clip(table["attempts"], 1, 32)  # what the law of refinement knows
+        table["iterations"] = np.minimum(table["iterations"], table["attempts"])
     middle = prior_of(joint).centre
     truth = joint.fill(joint.constrain(middle))
     response = np.asarray(truth.draw(jax.random.key(1), {name: jnp.asarray(one) for name, one in table.items()}))
