@@ -1,6 +1,7 @@
 """The cheapest way to a response: what to train when the aim is given and the bill counts, inference included."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import jax
@@ -53,3 +54,22 @@ cheapest = Decision(
     objective=lambda law, plan: jnp.log(plan["total_flops"]),
 )
 """For any law that reads params and tokens: 6 N D for training and 2 N T for T tokens of inference."""
+
+
+@cache
+def smallest(x: str, reference: float, closed_form: Callable[..., dict[str, Any]] | None = None) -> Decision:
+    """For a law of one column. One decision for each column: a search is compiled for the decision it was given."""
+
+    def objective(law: Any, plan: Mapping[str, Any]) -> Any:
+        reached = evaluate(law, plan) <= plan["target"] * (1 + 1e-9)  # a formula's x is there but for rounding
+        return jnp.where(reached, jnp.log(plan[x]), jnp.inf)
+
+    return Decision(
+        question=f"What is the smallest {x} at which the response falls to a target?",
+        choose={x: LogRange(reference * 1e-3, reference * 1e9)},
+        given=("target",),
+        derive=lambda target: {},
+        report=(x,),
+        objective=objective,
+        closed_form=closed_form,
+    )

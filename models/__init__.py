@@ -53,6 +53,7 @@ from bayeslaw.models.qat import QAT
 from bayeslaw.models.qat_optimum import QATOptimum
 from bayeslaw.models.quantized_resnet import QuantizedResNet
 from bayeslaw.models.rag import RAG
+from bayeslaw.models.revisiting import M4
 from bayeslaw.models.routed_moe import RoutedMoE
 from bayeslaw.models.serving import Serving
 from bayeslaw.models.sparse_pretraining import SparsePretraining
@@ -73,6 +74,7 @@ LAWS = (
     Farseer,
     SparsePretraining,
     Broken,
+    M4,
     Kaplan,
     KaplanSteps,
     MiniCPM,

@@ -1,7 +1,6 @@
 """Broken neural scaling laws: a response whose slope, in logarithms, changes on the way."""
 
 from collections.abc import Mapping
-from functools import cache
 from math import log
 from typing import Any
 
@@ -12,11 +11,12 @@ import numpyro.distributions as dist
 from jaxtyping import Array
 
 from bayeslaw._columns import REFERENCE
-from bayeslaw._decision import Decision, LogRange
+from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise, LogNormal
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._target import smallest
+from bayeslaw._tree import Scalar
 
 _Z90 = 1.645  # a normal distribution has 90 % within so many sd
 
@@ -129,26 +129,7 @@ class Broken(AbstractLaw):
         )
 
     def decisions(self) -> Mapping[str, Decision]:
-        return {"smallest": _smallest(self.x, self.reference, not self.breaks)}
-
-
-@cache
-def _smallest(x: str, reference: float, plain: bool) -> Decision:
-    """One for each column: a search is compiled for the decision it was given."""
-
-    def objective(law: Any, plan: Mapping[str, Any]) -> Any:
-        reached = evaluate(law, plan) <= plan["target"] * (1 + 1e-9)  # a formula's x is there but for rounding
-        return jnp.where(reached, jnp.log(plan[x]), jnp.inf)
-
-    return Decision(
-        question=f"What is the smallest {x} at which the response falls to a target?",
-        choose={x: LogRange(reference * 1e-3, reference * 1e9)},
-        given=("target",),
-        derive=lambda target: {},
-        report=(x,),
-        objective=objective,
-        closed_form=_inverse if plain else None,
-    )
+        return {"smallest": smallest(self.x, self.reference, None if self.breaks else _inverse)}
 
 
 def _inverse(law: Any, target: Any) -> dict[str, Any]:
