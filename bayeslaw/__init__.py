@@ -34,6 +34,7 @@ _WHERE = {
     "LogNormal": "_noise",
     "LogRange": "_decision",
     "MeanLogNormal": "_noise",
+    "Misfit": "_misfit",
     "Normal": "_noise",
     "OneSided": "_noise",
     "Penalised": "_penalised",
@@ -84,6 +85,7 @@ _WHERE = {
     "load_agent_tts": "datasets",
     "load_serving": "datasets",
     "make_chinchilla": "datasets",
+    "misfit": "_misfit",
     "model": "_tree",
     "predict": "_predict",
     "simulate": "_predict",
@@ -118,6 +120,8 @@ if TYPE_CHECKING:
     from bayeslaw._fit import fit as fit
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
+    from bayeslaw._misfit import Misfit as Misfit
+    from bayeslaw._misfit import misfit as misfit
     from bayeslaw._noise import AbstractNoise as AbstractNoise
     from bayeslaw._noise import AdditiveT as AdditiveT
     from bayeslaw._noise import LogNormal as LogNormal
