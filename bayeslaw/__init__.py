@@ -67,6 +67,7 @@ _WHERE = {
     "fetch_vocabulary": "datasets",
     "fit": "_fit",
     "fit_many": "_many",
+    "huber": "_huber",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
     from bayeslaw._errors import InputError as InputError
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
+    from bayeslaw._huber import huber as huber
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
     from bayeslaw._noise import AbstractNoise as AbstractNoise
