@@ -175,7 +175,7 @@ def _in_groups(posterior: Posterior, groups: np.ndarray, options: Mapping[str, A
 
 
 def _need_sampled(posterior: Posterior) -> None:
-    if posterior.bootstrapped:
+    if posterior.tree.attrs.get("method") == "bootstrap":
         raise InputError("these are bootstrap estimates, which have no density to compare or check: use backtest.")
 
 

@@ -90,11 +90,6 @@ class Posterior:
         return {str(name): value for name, value in self.tree.attrs.items()}
 
     @property
-    def bootstrapped(self) -> bool:
-        """Are these estimates on resampled runs, as `huber` makes them, which no prior had a part in?"""
-        return self._settings.get("method") == "bootstrap"
-
-    @property
     def shape(self) -> tuple[int, int]:
         """(chains, draws)."""
         sizes = self.tree["posterior"].sizes
@@ -131,8 +126,7 @@ class Posterior:
         columns = {str(name): array.to_numpy() for name, array in self.tree["constant_data"].data_vars.items()}
         found = self.joint.law.check_fit(columns, flat(self))
         sampling = sampler_status(self.draws, stats, self._settings)
-        prior = [] if self.bootstrapped else prior_status(self.joint, flat(self))
-        return tuple(sampling + prior + found + notes)
+        return tuple(sampling + prior_status(self.joint, flat(self), self._settings) + found + notes)
 
     @property
     def ok(self) -> bool:

@@ -88,8 +88,10 @@ def sampler_status(
 
 
 @float64
-def prior_status(joint: Joint, draws: Mapping[str, np.ndarray]) -> list[Status]:
+def prior_status(joint: Joint, draws: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> list[Status]:
     """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
+    if settings.get("method") == "bootstrap":  # no prior had a part in these
+        return []
     values, before, *_ = prior_of(joint)
     after = _unconstrain(joint, draws)
     weak = []
