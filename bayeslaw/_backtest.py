@@ -93,7 +93,7 @@ class Backtest:
         )
         text += f"runs: scores of {of}{self.scores.attrs['response']} of a new run"
         if self.projections is not None:
-            text += f"; {self.projections.sizes['scenario']} projections, of runs that nobody made, are not scored"
+            text += "; projections, of runs that nobody made, are not scored"
         return text
 
     def __repr__(self) -> str:

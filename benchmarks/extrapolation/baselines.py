@@ -2,8 +2,8 @@
 
     bl.backtest({"chinchilla": Chinchilla, "simple-scaling-laws": simple_scaling_laws}, runs, split=...)
 
-`simple_scaling_laws` is the wild cluster bootstrap of the package of that name (PyPI, 0.2.0 when this was written), which
-must be installed: `pip install simple-scaling-laws`.
+`simple_scaling_laws` is the wild cluster bootstrap of the package of that name (PyPI, 0.2.0 when this was written),
+which must be installed: `pip install simple-scaling-laws`.
 """
 
 from typing import Any
@@ -18,8 +18,8 @@ _GRID, _BEYOND = 1501, 3.0  # sizes tried for the optimum, from so many decades 
 
 
 def simple_scaling_laws(runs: pd.DataFrame, seed: int = 0) -> "SimpleScalingLaws":
-    """Its defaults: E + A N^-alpha + B D^-beta by least squares, 1000 draws of the wild cluster bootstrap; each row a run
-    of its own with one evaluation."""
+    """Its defaults: E + A N^-alpha + B D^-beta by least squares, 1000 draws of the wild cluster bootstrap; each row a
+    run of its own with one evaluation."""
     from simple_scaling_laws import fit
 
     return SimpleScalingLaws(fit(_table(runs).with_columns(_losses(runs)), n_draws=1000, seed=seed), seed)
