@@ -17,7 +17,7 @@ from bayeslaw._posterior import check_prob
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._sampler import Progress, reporter
 from bayeslaw._scores import PROBS, scores_of
-from bayeslaw._splits import Cut, splits_of, with_numbers
+from bayeslaw._splits import Cut, splits_of, with_flops, with_numbers
 
 ALL = "all runs"  # the name of the split that holds nothing out
 _FIT = {"noise", "method", "chains", "draws", "warmup", "target_accept"}
@@ -153,7 +153,7 @@ def backtest(
     if not named:
         raise InputError("no method was given: there is nothing to test.")
     makers = {str(name): method_of(str(name), one, decision, options) for name, one in named.items()}
-    table = with_numbers(read_table(runs, columns))
+    table = with_flops(read_table(runs, columns))
     response = response_of(named.values(), response)
     table[response] = number_columns(table, [response])[0][response]
     splits = splits_of(table, split, by)
@@ -205,7 +205,7 @@ def _name_of(method: Any) -> str:
 def _given(table: pd.DataFrame, given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """What is given to the decision, a value per scenario: budgets inside the data where the user does not say."""
     if given is not None:
-        return {str(name): one.to_numpy() for name, one in read_table(given).items()}
+        return {str(name): one.to_numpy() for name, one in with_numbers(read_table(given)).items()}
     if "flops" not in table:
         return None
     flops = table["flops"].to_numpy(dtype=float)
@@ -215,7 +215,7 @@ def _given(table: pd.DataFrame, given: Mapping[str, Any] | None) -> dict[str, An
 def _scenarios(table: Table, columns: Mapping[str, str] | None, response: str) -> pd.DataFrame:
     frame = read_table(table)
     known = {theirs: ours for theirs, ours in (columns or {}).items() if theirs in frame}
-    frame = with_numbers(frame.rename(columns=known))
+    frame = with_flops(frame.rename(columns=known))
     if response in frame:
         raise InputError(
             f"projections hold the column {response!r}: a projection is of a run that does not exist. Runs that do "

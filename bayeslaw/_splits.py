@@ -23,9 +23,15 @@ class Split(NamedTuple):
     held_out: np.ndarray
 
 
+def with_flops(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its known columns as numbers, and `flops`, 6 params tokens where it has none."""
+    found = with_numbers(frame)
+    flops = derive("flops", {str(name): one for name, one in found.items()})
+    return found if flops is None else found.assign(flops=flops)
+
+
 def with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with its known columns as floats (`70B` is a number, and no product of counts overflows), and `flops`,
-    6 params tokens where it has none."""
+    """The table with its known columns as floats: `70B` is a number, and no product of counts overflows."""
     found = frame.reset_index(drop=True)
     for name in found.columns:
         if name in COLUMNS:
@@ -33,8 +39,7 @@ def with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
                 found[name] = number_columns(frame, [name])[0][name]
             except InputError:
                 continue  # labels, or a column that only some laws read: those complain themselves
-    flops = derive("flops", {str(name): one for name, one in found.items()})
-    return found if flops is None else found.assign(flops=flops)
+    return found
 
 
 def splits_of(runs: pd.DataFrame, split: Cut | None, by: str | None) -> list[Split]:

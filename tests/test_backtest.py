@@ -14,6 +14,7 @@ import bayeslaw as bl
 from bayeslaw._posterior import flat, log_likelihood
 from bayeslaw._tree import float64
 from bayeslaw.models import AutoregressiveCompute, Chinchilla
+from bayeslaw.models.chinchilla import compute_optimal
 
 QUICK: dict[str, Any] = {"method": "importance", "draws": 500, "noise": bl.LogNormal}
 TRUTH = Chinchilla.published()["besiroglu2024"]
@@ -158,6 +159,22 @@ def test_decisions_of_what_decides_otherwise_or_not_at_all(tested: bl.Backtest) 
     assert len(said) == 1
     assert "give target" in said[0].text
     assert tested.decisions["quantity"].to_numpy().tolist() == ["params", "", "params", "params", "params"]
+
+
+def test_a_decision_of_ones_own(runs: pd.DataFrame) -> None:
+    """By name or as a Decision, at budgets as people write them."""
+    given = {"flops": ["1e20", 1e21]}
+    one, other = (
+        bl.backtest(Chinchilla, runs, split="flops > 1e21", decision=decision, given=given, **QUICK).decisions
+        for decision in ("compute_optimal", compute_optimal.within(params=bl.LogRange(1e9, 1e9 * 1.001)))
+    )
+    assert one is not None
+    assert other is not None
+    np.testing.assert_allclose(one["flops"], [1e20, 1e21])
+    assert (np.diff(one["found"]) > 0).all()
+    np.testing.assert_allclose(other["found"], 1e9, rtol=2e-3)
+    unknown = bl.backtest(Chinchilla, runs, split="flops > 1e21", decision="best", given=given, **QUICK)
+    assert "chinchilla is not scored on a decision: Chinchilla has no decision 'best'" in unknown.status[0].text
 
 
 def test_projections_are_kept_apart(tested: bl.Backtest) -> None:
