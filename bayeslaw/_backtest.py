@@ -112,7 +112,7 @@ def backtest(
     runs: Table,
     *,
     split: Cut | None = None,
-    by: str | None = None,
+    by: Any = None,
     decision: Any = None,
     given: Mapping[str, Any] | None = None,
     projections: Table | None = None,
@@ -135,7 +135,8 @@ def backtest(
       called on what comes back.
     - `split`: the runs to hold out, in pandas' words, `"flops > 1e21"`, or several of such; or quantiles of a column:
       what is above each is held out. `flops` is 6 params tokens where the table has none.
-    - `by`: instead, a column whose groups are held out one after the other.
+    - `by`: instead, groups that are held out one after the other, as in `compare`: a column, a function of the table,
+      or a label for each run.
     - `decision`, `given`: what is decided, as in `allocate`; the law's first decision when left out, at three budgets
       in the top decade of the runs' `flops`. `decision=False` leaves decisions out, and the fits to all runs with them.
     - `projections`: scenarios to be projected to, without a response.

@@ -109,9 +109,9 @@ class _Ours(Forecaster):
 
     def log_density(self, scenarios: pd.DataFrame, response: np.ndarray) -> np.ndarray | None:
         if isinstance(self.posterior, Posterior):
-            return _log_density(self.posterior, scenarios, response)
+            return _log_density(self.posterior, scenarios, response, self.seed)
         weights = np.array(list(self.posterior.weights.values()))
-        each = [_log_density(one, scenarios, response) for one in self.posterior.members.values()]
+        each = [_log_density(one, scenarios, response, self.seed) for one in self.posterior.members.values()]
         if any(one is None for one in each):
             return None
         return np.asarray(logsumexp(np.array(each), axis=0, b=(weights / weights.sum())[:, None]))
@@ -127,7 +127,7 @@ class _Ours(Forecaster):
 
 
 @float64
-def _log_density(posterior: Posterior, scenarios: pd.DataFrame, response: np.ndarray) -> np.ndarray | None:
+def _log_density(posterior: Posterior, scenarios: pd.DataFrame, response: np.ndarray, seed: int) -> np.ndarray | None:
     """The log of the mean over draws of the density of each response, none where it is counted."""
     if counted(posterior):
         return None
@@ -135,14 +135,20 @@ def _log_density(posterior: Posterior, scenarios: pd.DataFrame, response: np.nda
     numbers, _ = number_columns(
         scenarios.iloc[rows], posterior.joint.columns(), law.optional(), labels=law.categories(), what="scenario"
     )
-    found = _mixed_density(posterior.joint, flat(posterior), jax.tree.map(jnp.asarray, numbers), response[rows])
+    columns = jax.tree.map(jnp.asarray, numbers)
+    found = _mixed_density(jax.random.key(seed), posterior.joint, flat(posterior), columns, response[rows])
     return np.asarray(found)[: len(response)]
 
 
 @jax.jit
-def _mixed_density(joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any], response: Array) -> Array:
-    def one(draw: Mapping[str, Any]) -> Array:
-        return jnp.asarray(joint.fill(draw).observe(columns).log_prob(response))
+def _mixed_density(
+    key: Array, joint: Joint, values: Mapping[str, Any], columns: Mapping[str, Any], response: Array
+) -> Array:
+    def one(inputs: tuple[Array, Mapping[str, Any]]) -> Array:
+        key, draw = inputs
+        filled = joint.fill(draw)
+        return jnp.asarray(filled.observe(filled.law.scatter(key, columns)).log_prob(response))
 
-    densities = jax.lax.map(one, values, batch_size=_BATCH)
+    keys = jax.random.split(key, len(next(iter(values.values()))))
+    densities = jax.lax.map(one, (keys, values), batch_size=_BATCH)
     return jax.nn.logsumexp(densities, axis=0) - jnp.log(len(densities))

@@ -42,7 +42,7 @@ def with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def splits_of(runs: pd.DataFrame, split: Cut | None, by: str | None) -> list[Split]:
+def splits_of(runs: pd.DataFrame, split: Cut | None, by: Any) -> list[Split]:
     """The splits of a table, checked."""
     if (split is None) == (by is None):
         raise InputError(

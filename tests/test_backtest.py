@@ -3,7 +3,10 @@
 import warnings
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pandas as pd
 import pytest
 import scoringrules
@@ -246,6 +249,38 @@ def test_groups_are_left_out_one_after_the_other() -> None:
     assert (held.sum("split") == 1).all()
     for corpus in set(runs.corpus):
         assert (held.sel(split=corpus).to_numpy() == (runs.corpus == corpus).to_numpy()).all()
+
+
+class Read(bl.AbstractLaw):
+    """loss = E (params / 1e9)^-0.3, of sizes that a new run has only roughly: within 50 %."""
+
+    E: bl.Scalar
+
+    def mean(self, params: Any) -> Any:  # type: ignore[override]
+        return self.E * (params / 1e9) ** -0.3
+
+    def scatter(self, key: Any, columns: Any) -> Any:
+        return {**columns, "params": columns["params"] * jnp.exp(0.5 * jax.random.normal(key, columns["params"].shape))}
+
+    @classmethod
+    def prior(cls) -> "Read":
+        return cls(E=dist.LogNormal(np.log(2.0), 0.5))
+
+
+def test_what_a_law_scatters_in_is_in_the_density() -> None:
+    """A new run is log-normal with the variance of both: 0.05^2 of the noise, 0.15^2 of what is read. The mixture is of
+    4000 draws, of which a third are near a run: a standard error of 0.03, more in the tails."""
+    options: dict[str, Any] = {"noise": bl.LogNormal(scale=0.05), "method": "importance"}  # type: ignore[arg-type]
+    runs = pd.DataFrame({"params": np.geomspace(1e8, 1e10, 100)})
+    runs["loss"] = (
+        2 * (runs.params / 1e9) ** -0.3 * np.exp(np.random.default_rng(1).normal(0, np.hypot(0.05, 0.15), 100))
+    )
+    found = bl.backtest(Read, runs, split="params > 1e9", decision=False, **options)
+    row = found.predictions.isel(forecaster=0, split=0).dropna("run")
+    away = np.log(row["truth"] / row["forecast"].sel(quantile=0.5)).to_numpy()
+    np.testing.assert_allclose(row["log_score"], -norm.logpdf(away, 0, np.hypot(0.05, 0.15)), atol=0.3)
+    width = found.scores["width"].sel(prob=0.9).item()
+    assert width == pytest.approx(2 * 1.645 * np.hypot(0.05, 0.15), rel=0.05)
 
 
 def test_a_stack_is_scored_as_the_mixture_it_is(runs: pd.DataFrame) -> None:
