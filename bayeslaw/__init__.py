@@ -21,6 +21,7 @@ _WHERE = {
     "Allocation": "_allocate",
     "Alternatives": "_alternatives",
     "Asymmetric": "_penalty",
+    "Backtest": "_backtest",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
     "Check": "_check",
@@ -28,6 +29,7 @@ _WHERE = {
     "Comparison": "_compare",
     "Decision": "_decision",
     "Discrepant": "_discrepancy",
+    "Forecaster": "_forecaster",
     "InputError": "_errors",
     "Integers": "_decision",
     "LogLinear": "_penalty",
@@ -52,6 +54,7 @@ _WHERE = {
     "UntunedT": "_noise",
     "allocate": "_allocate",
     "alternatives": "_alternatives",
+    "backtest": "_backtest",
     "cheapest": "_target",
     "check": "_check",
     "compare": "_compare",
@@ -68,6 +71,7 @@ _WHERE = {
     "fetch_vocabulary": "datasets",
     "fit": "_fit",
     "fit_many": "_many",
+    "huber": "_huber",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -103,6 +107,8 @@ if TYPE_CHECKING:
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
+    from bayeslaw._backtest import Backtest as Backtest
+    from bayeslaw._backtest import backtest as backtest
     from bayeslaw._check import Check as Check
     from bayeslaw._check import check as check
     from bayeslaw._compare import Comparison as Comparison
@@ -118,6 +124,8 @@ if TYPE_CHECKING:
     from bayeslaw._errors import InputError as InputError
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
+    from bayeslaw._forecaster import Forecaster as Forecaster
+    from bayeslaw._huber import huber as huber
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
     from bayeslaw._misfit import Misfit as Misfit

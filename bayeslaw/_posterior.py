@@ -129,7 +129,7 @@ class Posterior:
         alone = json.loads(self.tree.attrs.get("independent", "[]"))
         chained = {name: array for name, array in self.draws.items() if name not in alone}
         sampling = sampler_status(chained, stats, self._settings)
-        return tuple(sampling + prior_status(self.joint, flat(self)) + found + notes)
+        return tuple(sampling + prior_status(self.joint, flat(self), self._settings) + found + notes)
 
     @property
     def ok(self) -> bool:

@@ -131,11 +131,11 @@ def simulate(law: Any, scenarios: Table, *, noise: Any = None, seed: int = 0) ->
     return frame
 
 
-def column_variable(name: str, values: Any, labels: Sequence[str] | None = None) -> xr.Variable:
-    """A column on the dimension `scenario`, with its unit, or its labels in place of their positions."""
+def column_variable(name: str, values: Any, labels: Sequence[str] | None = None, dim: str = "scenario") -> xr.Variable:
+    """A column on a dimension, with its unit, or its labels in place of their positions."""
     known = COLUMNS.get(name)
     return xr.Variable(
-        "scenario", labelled(labels, values), {"units": known.unit, "long_name": known.meaning} if known else {}
+        dim, labelled(labels, values), {"units": known.unit, "long_name": known.meaning} if known else {}
     )
 
 
