@@ -116,15 +116,15 @@ class _Ours(Forecaster):
 
     def log_density(self, scenarios: pd.DataFrame, response: np.ndarray) -> np.ndarray | None:
         if isinstance(self.posterior, Posterior):
-            return _log_density(self.posterior, scenarios, response, self.seed)
+            return self._density(self.posterior, scenarios, response)
         weights = np.array(list(self.posterior.weights.values()))
-        each = [_log_density(one, scenarios, response, self.seed) for one in self.posterior.members.values()]
+        each = [self._density(one, scenarios, response) for one in self.posterior.members.values()]
         if any(one is None for one in each):
             return None
         return np.asarray(logsumexp(np.array(each), axis=0, b=(weights / weights.sum())[:, None]))
 
     def _density(self, posterior: Posterior, scenarios: pd.DataFrame, response: np.ndarray) -> np.ndarray | None:
-        return _log_density(corrected(posterior) if self.misfit else posterior, scenarios, response)
+        return _log_density(corrected(posterior) if self.misfit else posterior, scenarios, response, self.seed)
 
     def allocate(self, **given: Any) -> Mapping[str, np.ndarray]:
         found = allocate(self.posterior, self.decision, seed=self.seed, **given)
