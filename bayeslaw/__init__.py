@@ -21,6 +21,7 @@ _WHERE = {
     "Allocation": "_allocate",
     "Alternatives": "_alternatives",
     "Asymmetric": "_penalty",
+    "Backtest": "_backtest",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
     "Check": "_check",
@@ -28,12 +29,14 @@ _WHERE = {
     "Comparison": "_compare",
     "Decision": "_decision",
     "Discrepant": "_discrepancy",
+    "Forecaster": "_forecaster",
     "InputError": "_errors",
     "Integers": "_decision",
     "LogLinear": "_penalty",
     "LogNormal": "_noise",
     "LogRange": "_decision",
     "MeanLogNormal": "_noise",
+    "Misfit": "_misfit",
     "Normal": "_noise",
     "OneSided": "_noise",
     "Penalised": "_penalised",
@@ -51,6 +54,7 @@ _WHERE = {
     "UntunedT": "_noise",
     "allocate": "_allocate",
     "alternatives": "_alternatives",
+    "backtest": "_backtest",
     "cheapest": "_target",
     "check": "_check",
     "compare": "_compare",
@@ -67,6 +71,7 @@ _WHERE = {
     "fetch_vocabulary": "datasets",
     "fit": "_fit",
     "fit_many": "_many",
+    "huber": "_huber",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -84,6 +89,7 @@ _WHERE = {
     "load_agent_tts": "datasets",
     "load_serving": "datasets",
     "make_chinchilla": "datasets",
+    "misfit": "_misfit",
     "model": "_tree",
     "predict": "_predict",
     "simulate": "_predict",
@@ -101,6 +107,8 @@ if TYPE_CHECKING:
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
+    from bayeslaw._backtest import Backtest as Backtest
+    from bayeslaw._backtest import backtest as backtest
     from bayeslaw._check import Check as Check
     from bayeslaw._check import check as check
     from bayeslaw._compare import Comparison as Comparison
@@ -116,8 +124,12 @@ if TYPE_CHECKING:
     from bayeslaw._errors import InputError as InputError
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
+    from bayeslaw._forecaster import Forecaster as Forecaster
+    from bayeslaw._huber import huber as huber
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
+    from bayeslaw._misfit import Misfit as Misfit
+    from bayeslaw._misfit import misfit as misfit
     from bayeslaw._noise import AbstractNoise as AbstractNoise
     from bayeslaw._noise import AdditiveT as AdditiveT
     from bayeslaw._noise import LogNormal as LogNormal

@@ -16,9 +16,10 @@ from jaxtyping import Array
 from bayeslaw._allocate import decision_of, scenarios_of
 from bayeslaw._columns import format_number
 from bayeslaw._decision import Choices, Decision
+from bayeslaw._distance import far
 from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
-from bayeslaw._predict import column_variable, far, need_posterior, serious
+from bayeslaw._predict import column_variable, need_posterior, serious
 from bayeslaw._search import menu_items, plan_of, score_of, search_each
 from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, float64

@@ -133,6 +133,7 @@ def _log_likelihood(posterior: Posterior, of: Posterior) -> np.ndarray:
 
 def importance(posterior: Posterior) -> tuple[Any, xr.DataTree]:
     """ArviZ's PSIS-LOO of a posterior, with pointwise values and weights, and the tree it is of."""
+    _need_sampled(posterior)
     from arviz_stats.loo import loo
 
     there = "log_likelihood" in posterior.tree.children
@@ -173,6 +174,11 @@ def _in_groups(posterior: Posterior, groups: np.ndarray, options: Mapping[str, A
     return _Left(elpd, full - elpd, np.full(len(elpd), np.nan), 0, len(fits), status)
 
 
+def _need_sampled(posterior: Posterior) -> None:
+    if posterior.tree.attrs.get("method") == "bootstrap":
+        raise InputError("these are bootstrap estimates, which have no density to compare or check: use backtest.")
+
+
 def _mean_density(values: np.ndarray) -> np.ndarray:
     """The log of the mean over draws of a density, (runs,)."""
     return logsumexp(values, axis=0) - np.log(len(values))
@@ -182,6 +188,7 @@ def _without(
     posterior: Posterior, places: list[Any], options: Mapping[str, Any]
 ) -> tuple[list[Posterior], list[Status]]:
     """Fits with the settings of a posterior to its runs without those at each of the places."""
+    _need_sampled(posterior)
     chains, draws = posterior.shape
     settings, runs = posterior.tree.attrs, posterior.runs
     same: dict[str, Any] = {"method": str(settings["method"]), "warmup": int(settings["warmup"])}

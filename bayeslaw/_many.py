@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def fit_many(
     missing = [i for i in range(len(jobs)) if i not in found]
     with reporter(progress, len(jobs), "fits") as tell:
         tell(len(found))
-        for i, posterior in _run([(i, *jobs[i], seed + i, options) for i in missing], workers):
+        for i, posterior in in_parallel(_one, [(i, *jobs[i], seed + i, options) for i in missing], workers):
             file = files[i]
             if file is not None:
                 posterior.save(file)
@@ -116,8 +116,8 @@ def _joints(laws: Sequence[Any], noise: Any) -> dict[int, Joint]:
     return {id(law): as_joint(law, noise) for law in laws}
 
 
-def _run(jobs: list[Any], workers: int | None) -> Iterator[tuple[int, Posterior]]:
-    """The fits as they are done, on joblib's active backend."""
+def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: int | None) -> Iterator[R]:
+    """What comes of the jobs as they are done, on joblib's active backend."""
     from joblib import Parallel, delayed
     from joblib.parallel import get_active_backend
 
@@ -129,9 +129,9 @@ def _run(jobs: list[Any], workers: int | None) -> Iterator[tuple[int, Posterior]
     streams = "generator_unordered" if backend.supports_return_generator else "list"
     options: dict[str, Any] = {"return_as": streams, "batch_size": 1, "pre_dispatch": "all"}
     parallel: Any = Parallel(n_jobs=at_once, prefer="threads", **options)
-    one: Any = delayed(_one)
-    # One tuple, for Dask's backend puts large arguments on a worker of their own, and they would die with it.
-    yield from parallel(one(tuple(job)) for job in jobs)
+    one: Any = delayed(function)
+    # A job is one tuple, for Dask's backend puts large arguments on a worker of their own, and they would die with it.
+    yield from parallel(one(job) for job in jobs)
 
 
 def _one(job: tuple[int, Joint, Any, int, Mapping[str, Any]]) -> tuple[int, Posterior]:

@@ -26,16 +26,22 @@ class Observed(eqx.Module):
     weight: Any  # (rows,), 1 for a run, 0 for padding
 
 
-def observed(columns: Mapping[str, np.ndarray], response: np.ndarray) -> Observed:
-    """Rows are padded to 8, 12, 16, 24, 32, 48 ...: growing windows of runs share a program, a third is wasted at most.
+def padding(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The positions that pad a table, and weights of 0 on what is padding.
 
-    Padding repeats the first run, so that it never makes a law overflow where the runs do not.
+    Rows are padded to 8, 12, 16, 24, 32, 48 ...: growing windows of runs share a program, a third is wasted at most.
+    Padding repeats the first row, so that it never makes a law overflow where the rows do not.
     """
-    rows, length = len(response), 8
+    length = 8
     while length < rows:
         length = length * 3 // 2 if length & (length - 1) == 0 else length * 4 // 3
-    index = np.where(np.arange(length) < rows, np.arange(length), 0)
-    weight = (np.arange(length) < rows).astype(float)
+    real = np.arange(length) < rows
+    return np.where(real, np.arange(length), 0), real.astype(float)
+
+
+def observed(columns: Mapping[str, np.ndarray], response: np.ndarray) -> Observed:
+    """The runs, padded."""
+    index, weight = padding(len(response))
     padded = Observed({name: values[index] for name, values in columns.items()}, response[index], weight)
     return jax.tree.map(jnp.asarray, padded)
 

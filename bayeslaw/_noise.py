@@ -7,7 +7,7 @@ an argument `tuned` is the law's mean at tuned hyperparameters, `concentration` 
 
 import abc
 from math import log
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -22,6 +22,10 @@ from bayeslaw._tree import Scalar, arguments
 
 class AbstractNoise(eqx.Module):
     """A noise model: declare the parameters as fields, then `observe` and `prior`."""
+
+    scales: ClassVar[tuple[str, ...]] = ()
+    """The parameters that say how widely ln y scatters around ln mean, if `observe` is exp of a `Normal` or `StudentT`:
+    then `misfit` can tell the noise from what the law gets wrong."""
 
     @abc.abstractmethod
     def observe(self, mean: Any, **columns: Any) -> dist.Distribution:
@@ -61,6 +65,7 @@ class StudentT(AbstractNoise):
     The mean of exp(t) is infinite, so predictions are reported as medians and quantiles.
     """
 
+    scales = ("scale",)
     df: Scalar
     scale: Scalar
 
@@ -84,6 +89,7 @@ class UntunedT(AbstractNoise):
     - `df`: as in `StudentT`.
     """
 
+    scales = ("scale", "spread")
     df: Scalar
     scale: Scalar
     spread: Scalar
@@ -121,6 +127,7 @@ class LogNormal(AbstractNoise):
     For data known to hold no outliers. Prior of `scale`: LogNormal(log 0.01, 1).
     """
 
+    scales = ("scale",)
     scale: Scalar
 
     def observe(self, mean: Any) -> dist.Distribution:  # type: ignore[override]
@@ -137,6 +144,7 @@ class MeanLogNormal(AbstractNoise):
     The noise of MIST (arXiv 2510.18900). Prior of `scale`: LogNormal(log 0.01, 1).
     """
 
+    scales = ("scale",)
     scale: Scalar
 
     def observe(self, mean: Any) -> dist.Distribution:  # type: ignore[override]

@@ -125,8 +125,11 @@ class Posterior:
         stats = {str(name): array.to_numpy() for name, array in self.tree["sample_stats"].data_vars.items()}
         columns = {str(name): array.to_numpy() for name, array in self.tree["constant_data"].data_vars.items()}
         found = self.joint.law.check_fit(columns, flat(self))
-        sampling = sampler_status(self.draws, stats, self._settings)
-        return tuple(sampling + prior_status(self.joint, flat(self)) + found + notes)
+        # Those drawn one by one, not by a chain, have nothing to converge.
+        alone = json.loads(self.tree.attrs.get("independent", "[]"))
+        chained = {name: array for name, array in self.draws.items() if name not in alone}
+        sampling = sampler_status(chained, stats, self._settings)
+        return tuple(sampling + prior_status(self.joint, flat(self), self._settings) + found + notes)
 
     @property
     def ok(self) -> bool:
@@ -158,7 +161,7 @@ class Posterior:
                 self.response, log_likelihood(self.joint, flat(self), columns, observed), ids
             ),
             "posterior_predictive": lambda: simulate("posterior_predictive", flat(self), ids),
-            "prior": lambda: _draws_dataset({name: np.asarray(values)[None] for name, values in prior.items()}),
+            "prior": lambda: draws_dataset({name: np.asarray(values)[None] for name, values in prior.items()}),
             "prior_predictive": lambda: simulate("prior_predictive", prior, prior_ids),
         }
         tree = self.tree.copy()
@@ -177,7 +180,7 @@ class Posterior:
 
         joint = Joint(Chained(self.prior, second.prior, self.noise_prior), second.noise_prior)
         tree = second.tree.copy()
-        draws = _draws_dataset(joined(self.draws, second.draws))
+        draws = draws_dataset(joined(self.draws, second.draws))
         tree["posterior"] = xr.DataTree(draws)
         kept = {name: slice(draws.sizes[name]) for name in ("chain", "draw")}
         tree["sample_stats"] = xr.DataTree(tree["sample_stats"].to_dataset().isel(kept))
@@ -225,8 +228,8 @@ def build(
     values, stats = sampled
     run = {"run": np.arange(len(response))}
     groups = {
-        "posterior": _draws_dataset(values),
-        "sample_stats": _draws_dataset(stats),
+        "posterior": draws_dataset(values),
+        "sample_stats": draws_dataset(stats),
         "observed_data": xr.Dataset({joint.response: _column(joint.response, response)}, coords=run),
         "constant_data": xr.Dataset({name: _column(name, array) for name, array in columns.items()}, coords=run),
     }
@@ -242,7 +245,7 @@ def build(
     return Posterior(tree, joint)
 
 
-def _draws_dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:
+def draws_dataset(values: Mapping[str, np.ndarray]) -> xr.Dataset:
     chains, draws = next(iter(values.values())).shape[:2]
     variables = {
         name: (("chain", "draw", *(f"{name}_dim_{i}" for i in range(array.ndim - 2))), array)

@@ -11,13 +11,14 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._columns import COLUMNS
+from bayeslaw._distance import distance, far
 from bayeslaw._errors import InputError, Status
+from bayeslaw._misfit import corrected
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._stack import over_laws
 from bayeslaw._tree import Joint, as_joint, float64
 
-_FAR = 0.5  # decades beyond the data that deserve a sentence
 NEW_RUN = "_new_run"  # suffix of a response with noise
 EXCESS = "_excess"  # suffix of a response less the same with tuned hyperparameters
 
@@ -29,10 +30,14 @@ class Prediction:
     - `draws`: xarray Dataset with dims (chain, draw, scenario); the response by its name (`loss`) is the
       mean function, with `_new_run` appended (`loss_new_run`) it is a run with its noise. Where hyperparameters
       were given, `loss_excess` is what they cost: the mean function less that with tuned hyperparameters.
+    - `distance`: a row per scenario: for each scale column the decades by which it lies beyond the runs (negative
+      below them, 0 inside their range), and `mahalanobis`, its distance from the middle of the runs in the logarithms
+      of these columns, in standard deviations: a corner that no run came near lies far even inside every range.
     - `status`: how far the scenarios are from the data, and whether the posterior can be trusted.
     """
 
     draws: xr.Dataset
+    distance: pd.DataFrame
     status: tuple[Status, ...]
 
     def summary(self, prob: float = 0.9) -> pd.DataFrame:
@@ -56,28 +61,40 @@ class Prediction:
 @float64
 @over_laws
 def predict(
-    posterior: Posterior, scenarios: Table, *, columns: Mapping[str, str] | None = None, seed: int = 0
+    posterior: Posterior,
+    scenarios: Table,
+    *,
+    misfit: bool = True,
+    columns: Mapping[str, str] | None = None,
+    seed: int = 0,
 ) -> Prediction:
     """The response at scenarios: `predict(posterior, {"params": ["7B", "70B"], "tokens": "1.4T"})`.
 
-    `scenarios` is a DataFrame, a mapping of columns or a file, with the columns the law (and noise) read;
-    hyperparameters of a penalised law that are left out are at their optimum, draw by draw. `columns` maps its names to
-    ours; `seed` is for the noise of the new runs. A `Stack` is answered by each of its laws, mixed. Raises
-    `InputError`.
+    - `scenarios`: a DataFrame, a mapping of columns or a file, with the columns the law (and noise) read;
+      hyperparameters of a penalised law that are left out are at their optimum, draw by draw.
+    - `misfit`: no law is exact; what it leaves of the runs says how far it is off, and a Gaussian process carries that
+      to the scenarios, where intervals widen with the distance from the runs (see `bayeslaw.misfit`). Held-out runs of
+      larger compute fall into such intervals about as often as these say, and far less often into those of the law
+      alone, which `misfit=False` gives (docs/extrapolation.md). Noise of counts and shares has none.
+    - `columns`: maps the names of `scenarios` to ours. `seed`: for the noise of the new runs.
+
+    A `Stack` is answered by each of its laws, mixed. Raises `InputError`.
     """
+    need_posterior(posterior)
     frame = read_table(scenarios, columns)
     optional = posterior.prior.optional()
     labels = posterior.prior.categories()
     numbers, notes = number_columns(frame, posterior.joint.columns(), optional, labels=labels, what="scenario")
     arrays = {name: jnp.asarray(values) for name, values in numbers.items()}
-    mean, new, excess = _program(jax.random.key(seed), posterior.joint, flat(posterior), arrays)
+    used = corrected(posterior) if misfit else posterior
+    mean, new, excess = _program(jax.random.key(seed), used.joint, flat(used), arrays)
     coords = {name: column_variable(name, values, labels.get(name)) for name, values in numbers.items()}
     response = posterior.response
     found = {response: mean, response + NEW_RUN: new}
     if set(posterior.prior.hyperparameters()) & set(numbers):
         found[response + EXCESS] = excess
     draws = response_dataset(posterior, found, coords)
-    return Prediction(draws, tuple(serious(posterior) + notes + far(posterior, numbers)))
+    return Prediction(draws, distance(posterior, numbers), tuple(serious(posterior) + notes + far(used, numbers)))
 
 
 @jax.jit
@@ -114,11 +131,11 @@ def simulate(law: Any, scenarios: Table, *, noise: Any = None, seed: int = 0) ->
     return frame
 
 
-def column_variable(name: str, values: Any, labels: Sequence[str] | None = None) -> xr.Variable:
-    """A column on the dimension `scenario`, with its unit, or its labels in place of their positions."""
+def column_variable(name: str, values: Any, labels: Sequence[str] | None = None, dim: str = "scenario") -> xr.Variable:
+    """A column on a dimension, with its unit, or its labels in place of their positions."""
     known = COLUMNS.get(name)
     return xr.Variable(
-        "scenario", labelled(labels, values), {"units": known.unit, "long_name": known.meaning} if known else {}
+        dim, labelled(labels, values), {"units": known.unit, "long_name": known.meaning} if known else {}
     )
 
 
@@ -170,35 +187,6 @@ def summarise(draws: xr.Dataset, prob: float) -> pd.DataFrame:
 def serious(posterior: Posterior) -> list[Status]:
     """What forbids using the posterior, to be repeated on everything made from it."""
     return [status for status in posterior.status if status.serious]
-
-
-def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]:
-    """A sentence for each column that goes well outside the range of the runs."""
-    notes = []
-    for name, array in posterior.seen().items():
-        known = COLUMNS.get(name)
-        if (
-            name not in numbers
-            or name not in posterior.prior.columns()
-            or known is None
-            or known.low < 0
-            or float(array.min()) <= 0
-        ):
-            continue
-        values = numbers[name][numbers[name] > 0]  # zero is a corner of its own, not so many decades away
-        if not values.size:
-            continue
-        above = np.log10(np.max(values) / float(array.max()))
-        below = np.log10(float(array.min()) / np.min(values))
-        for distance, end, word in ((above, array.max(), "above"), (below, array.min(), "below")):
-            if distance > _FAR:
-                notes.append(
-                    Status(
-                        f"{name} goes {distance:.1f} decades {word} the runs (which end at {float(end):.3g}): the "
-                        "interval assumes that the law still holds there."
-                    )
-                )
-    return notes
 
 
 def need_posterior(what: Any) -> None:

@@ -19,7 +19,7 @@ def diagnostics_of(draws: Mapping[str, np.ndarray], settings: Mapping[str, Any])
     """Bulk and tail ESS and R-hat, by ArviZ, of variables (chain, draw, ...), each of the shape of one draw; NaN where
     they cannot be computed.
 
-    Draws by importance sampling have no order: what their weights are worth stands in for both ESS.
+    Draws that no chain made have no order: what they are worth (`settings["ess"]`) stands in for both ESS.
     """
     from arviz_stats.base.array import array_stats
 
@@ -31,7 +31,7 @@ def diagnostics_of(draws: Mapping[str, np.ndarray], settings: Mapping[str, Any])
                 found[name] = np.asarray(function(array, chain_axis=0, draw_axis=1, **options))
         return found
 
-    if settings.get("method") == "importance":
+    if "ess" in settings:
         worth = {name: np.full(array.shape[2:], settings["ess"]) for name, array in draws.items()}
         return {"ess_bulk": worth, "ess_tail": worth, "r_hat": {name: one * np.nan for name, one in worth.items()}}
     bulk = each(array_stats.ess, method="bulk")
@@ -46,7 +46,7 @@ def sampler_status(
 ) -> list[Status]:
     """What forbids using the draws: R-hat, bulk and tail ESS, divergences; and what only slows sampling."""
     chains = len(next(iter(draws.values())))
-    if settings.get("method") == "importance":
+    if "ess" in settings:
         ess, need = settings["ess"], _MIN_ESS_PER_CHAIN * chains
         return [] if ess >= need else [Status(f"ESS is {ess:.0f}, below {need}: raise draws.", serious=True)]
     found, diagnostics = [], diagnostics_of(draws, settings)
@@ -88,8 +88,10 @@ def sampler_status(
 
 
 @float64
-def prior_status(joint: Joint, draws: Mapping[str, np.ndarray]) -> list[Status]:
+def prior_status(joint: Joint, draws: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> list[Status]:
     """Parameters whose posterior is hardly narrower than their prior, on the unconstrained scale."""
+    if settings.get("method") == "bootstrap":  # no prior had a part in these
+        return []
     values, before, *_ = prior_of(joint)
     after = _unconstrain(joint, draws)
     weak = []

@@ -132,7 +132,7 @@ def qat_optimum() -> list[Answer]:
     )
     table = table.assign(tokens_per_byte=8 * table.tokens / (table.params * table.bits))
     posterior = fit(m.QATOptimum, bl.simulate(law, table, noise=ShareNoise(scale=0.114), seed=1))
-    found = bl.predict(posterior, {"tokens_per_byte": 1000}).draws
+    found = bl.predict(posterior, {"tokens_per_byte": 1000}, misfit=False).draws
     source, given = "`QATOptimum`, 80 optima, simulated", "1000 tokens per byte of weights"
     mean = f"{float(law(tokens_per_byte=1000)):.3f}"
     return [
@@ -233,7 +233,7 @@ def efficiency_leverage() -> list[Answer]:
     rows = [(c, a, g) for c in (3e18, 2e19, 6e19, 3e20) for a, g in shapes]
     table = pd.DataFrame(rows, columns=["flops", "activation_ratio", "granularity"])
     posterior = fit(m.EfficiencyLeverage, simulated(m.EfficiencyLeverage.published()["tian2025"], table, 0.05))
-    there = bl.predict(posterior, {"flops": 1e22, "activation_ratio": 0.031, "granularity": 12})
+    there = bl.predict(posterior, {"flops": 1e22, "activation_ratio": 0.031, "granularity": 12}, misfit=False)
     best = bl.allocate(posterior, flops=1e22, least_saving=0.25).draws
     there_given = "1e22 FLOPs, 3.1 % active, granularity 12"
     source, given = "`EfficiencyLeverage`, 56 mixtures, simulated", "1e22 FLOPs, twice the parameters to save 25 %"
@@ -418,7 +418,7 @@ def coverage() -> list[Answer]:
     table = bl.fetch_monkeys("original")
     size = table[table.model.str.contains("12B")].assign(samples=1.0)
     posterior = fit(m.Coverage, size)
-    there = bl.predict(posterior, {"samples": 10_000, "trials": 1}).draws["accuracy"]
+    there = bl.predict(posterior, {"samples": 10_000, "trials": 1}, misfit=False).draws["accuracy"]
     source = "`Coverage`, 128 public counts of 10,000 answers"
     return [
         Answer(

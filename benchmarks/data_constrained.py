@@ -135,7 +135,7 @@ def heldout() -> None:
                 off = np.log(PUBLISHED(**{one: part[one] for one in PUBLISHED.columns()})) - np.log(part.loss)
             else:
                 posterior = bl.fit(prior, seen, seed=1, progress=False)
-                draws = bl.predict(posterior, part[list(posterior.prior.columns())]).draws
+                draws = bl.predict(posterior, part[list(posterior.prior.columns())], misfit=False).draws
                 low_end, high_end = draws["loss_new_run"].quantile([0.025, 0.975], ("chain", "draw")).to_numpy()
                 inside = (low_end <= part.loss) & (part.loss <= high_end)
                 off = np.log(draws["loss"].median(("chain", "draw")).to_numpy()) - np.log(part.loss)

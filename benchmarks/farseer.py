@@ -112,7 +112,7 @@ def fitted(name: str, part: str) -> tuple[bl.Posterior, pd.DataFrame]:
 def score(name: str, part: str) -> dict[str, float]:
     """How the runs that were not fitted are predicted. Errors are of the posterior median of the mean function."""
     posterior, rest = fitted(name, part)
-    draws = bl.predict(posterior, rest).draws
+    draws = bl.predict(posterior, rest, misfit=False).draws
     truth = rest[RESPONSE].to_numpy()
     error = np.median(draws[RESPONSE], axis=(0, 1)) / truth - 1
     found = {
@@ -171,7 +171,7 @@ def figure() -> None:
     colours = dict(zip(LAWS, ("#0072b2", "#e69f00", "#009e73"), strict=True))
     for name, colour in colours.items():
         posterior, rest = fitted(name, "compute")
-        draws = bl.predict(posterior, rest).draws
+        draws = bl.predict(posterior, rest, misfit=False).draws
         off = 100 * (np.median(draws[RESPONSE], axis=(0, 1)) / rest[RESPONSE].to_numpy() - 1)
         left.plot(6 * rest[SIZE] * rest[DATA], off, ".", color=colour, label=name)
     left.axhline(0, color="black", linewidth=0.8)

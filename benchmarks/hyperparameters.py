@@ -81,7 +81,7 @@ def score(posterior: bl.Posterior, cell: pd.DataFrame) -> dict[str, float]:
     """How well the tuned loss of a held-out cell, the least of its runs, and its best hyperparameters are predicted."""
     best = cell.loss.min()
     at = {name: float(cell[name].iloc[0]) for name in ("params", "tokens")}
-    draws = bl.predict(posterior, at).draws
+    draws = bl.predict(posterior, at, misfit=False).draws
     mean, new = draws["loss"].to_numpy().ravel(), draws["loss_new_run"].to_numpy().ravel()
     interval, wide = np.quantile(mean, [0.025, 0.975]), np.quantile(new, [0.025, 0.975])
     found = {

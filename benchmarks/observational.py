@@ -54,7 +54,7 @@ def families(train: pd.DataFrame) -> bl.Posterior:
 
 def scores(posterior: bl.Posterior, at: pd.DataFrame, truth: pd.Series) -> dict[str, Any]:
     """Error of the medians, and how often and how wide the 90 % intervals of a new run hold the truth."""
-    new = bl.predict(posterior, at).draws[f"{posterior.response}_new_run"]
+    new = bl.predict(posterior, at, misfit=False).draws[f"{posterior.response}_new_run"]
     low, median, high = np.quantile(new, [0.05, 0.5, 0.95], axis=(0, 1))
     return {
         "models": len(truth),
@@ -99,7 +99,7 @@ def tasks() -> None:
         rows[f"{task}, from measured capability"] = scores(link, part[["capability", "trials"]], part[task])
         best = part.flops.idxmax()
         print(f"{task}: {known.accuracy.max():.3f} at best in training, {part[task].max():.3f} held out;", end=" ")
-        found = bl.predict(both, at.loc[[best]]).summary().xs("accuracy", level="quantity").iloc[0]
+        found = bl.predict(both, at.loc[[best]], misfit=False).summary().xs("accuracy", level="quantity").iloc[0]
         print(
             f"{test.model[best]}: {part[task][best]:.3f}, predicted {found['median']:.3f} "
             f"[{found.lower:.3f}, {found.upper:.3f}]"
@@ -118,7 +118,7 @@ def choose() -> None:
     law = new_task(train)
     target = float(test.capability.max())
     at = {"capability": [*train.capability, target], "trials": TRIALS, "task": "new"}
-    draws = bl.predict(law, at).draws
+    draws = bl.predict(law, at, misfit=False).draws
     values = draws["accuracy_new_run"].to_numpy().reshape(-1, len(train) + 1)[:, :-1]
     goal = draws["accuracy"].to_numpy().reshape(-1, len(train) + 1)[:, -1]
     rows = {}

@@ -112,7 +112,7 @@ def twostep(seed: int) -> None:
                 name = corpus if column == "error" else f"{corpus}, 46 tasks"
                 tasks[column] = (loss.then(error), Downstream.published()[name](loss=tasks["loss"][1]))
             for column, (posterior, point) in tasks.items():
-                draws = bl.predict(posterior, plans[["params", "tokens"]], seed=seed).draws
+                draws = bl.predict(posterior, plans[["params", "tokens"]], seed=seed, misfit=False).draws
                 for i, (_, plan) in enumerate(plans.iterrows()):
                     mean, new = (
                         interval(draws[posterior.response + kind].isel(scenario=i)) for kind in ("", "_new_run")
@@ -182,7 +182,7 @@ MODES = {"separate": separately, "pooled": pooling, "one for all": together}
 def scored(posterior: bl.Posterior, held: pd.DataFrame) -> list[dict[str, Any]]:
     """One row a held-out run, in percent of its loss."""
     names = [name for name in ("params", "tokens", "corpus") if name in posterior.joint.columns()]
-    draws = bl.predict(posterior, held[names]).draws
+    draws = bl.predict(posterior, held[names], misfit=False).draws
     found = []
     for i, truth in enumerate(held.loss):
         row: dict[str, Any] = {"ok": posterior.ok}
@@ -264,7 +264,7 @@ def figure(seed: int) -> None:
     posterior = fit(Overtraining, small(table), seed)
     ratio = np.geomspace(10, 640, 25)
     for color, (params, part) in zip(COLORS, table.groupby("params"), strict=True):
-        draws = bl.predict(posterior, {"params": params, "tokens": params * ratio}).draws["loss"]
+        draws = bl.predict(posterior, {"params": params, "tokens": params * ratio}, misfit=False).draws["loss"]
         low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=(0, 1))
         left.fill_between(ratio, low, high, color=color, alpha=0.25, linewidth=0)
         left.plot(ratio, middle, color=color, linewidth=1, label=f"{params / 1e9:.2g} B" + "*" * (params > BIG))
@@ -283,7 +283,9 @@ def figure(seed: int) -> None:
         posteriors = MODES[mode](Overtraining, train, list(CORPORA), seed)
         for place, (_, run) in enumerate(held.iterrows()):
             names = [name for name in ("params", "tokens", "corpus") if name in posteriors[run.corpus].joint.columns()]
-            draws = bl.predict(posteriors[run.corpus], {name: run[name] for name in names}).draws["loss_new_run"]
+            draws = bl.predict(posteriors[run.corpus], {name: run[name] for name in names}, misfit=False).draws[
+                "loss_new_run"
+            ]
             for prob, width in ((0.95, 1.2), (0.5, 4.0)):
                 low, middle, high = 100 * (interval(draws, prob) / run.loss - 1)
                 right.plot([low, high], [place + shift] * 2, color=color, linewidth=width, solid_capstyle="butt",

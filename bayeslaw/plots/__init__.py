@@ -1,9 +1,10 @@
 """Pictures: one function a file, each draws on `ax` (a new one when left out) and returns it."""
 
 from bayeslaw.plots._allocation import plot_allocation
+from bayeslaw.plots._backtest import plot_backtest
 from bayeslaw.plots._check import plot_check
 from bayeslaw.plots._fit import plot_fit
 from bayeslaw.plots._isoflop import plot_isoflop
 from bayeslaw.plots._penalty import plot_penalty
 
-__all__ = ["plot_allocation", "plot_check", "plot_fit", "plot_isoflop", "plot_penalty"]
+__all__ = ["plot_allocation", "plot_backtest", "plot_check", "plot_fit", "plot_isoflop", "plot_penalty"]

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from bayeslaw._check import Check
-from bayeslaw._errors import InputError
 from bayeslaw._groups import counted
-from bayeslaw.plots._style import BLUE, GREY, SKY, VERMILLION, label, log_axis, percent
+from bayeslaw.plots._style import BLUE, GREY, SKY, VERMILLION, label, log_axis, panels, percent
 
 _BAND = 0.95  # mass of the simultaneous band of the distribution of LOO-PIT
 _LINES = 50  # made-up data sets drawn
@@ -35,29 +33,13 @@ def plot_check(check: Check, *, axes: Sequence[Axes] | None = None) -> np.ndarra
     """
     columns = [name.removeprefix("trend ") for name in check.table.index if name.startswith("trend ")]
     count = 2 + len(columns)
-    if axes is None:
-        across = min(count, 4) if count != 5 else 3
-        down = -(-count // across)
-        figure, grid = plt.subplots(
-            down, across, figsize=(3.9 * across, 3.4 * down), layout="constrained", squeeze=False
-        )
-        for spare in grid.ravel()[count:]:
-            figure.delaxes(spare)
-        axes = [_prepared(ax) for ax in grid.ravel()[:count]]
-    if len(axes) != count:
-        raise InputError(f"plot_check draws {count} panels here, and {len(axes)} axes were given.")
+    across = min(count, 4) if count != 5 else 3
+    axes = panels(axes, count, "plot_check", across=across, size=(3.9, 3.4))
     _density(check, axes[0])
     _pit(check, axes[1])
     for name, ax in zip(columns, axes[2:], strict=True):
         _residuals(check, name, ax)
     return np.array(axes, dtype=object)
-
-
-def _prepared(ax: Axes) -> Axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="#e6e6e6", linewidth=0.6)
-    ax.set_axisbelow(True)
-    return ax
 
 
 def _density(check: Check, ax: Axes) -> None:

@@ -1,6 +1,7 @@
 """What the plots share: colours, and axes that read as people write: 70B, 1.4T, powers of ten."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from bayeslaw._allocate import EDGE_SHARE as EDGE_SHARE
 from bayeslaw._columns import COLUMNS, format_number
+from bayeslaw._errors import InputError
 from bayeslaw._predict import NEW_RUN
 
 # Okabe and Ito's palette, safe for the common kinds of colour blindness.
@@ -32,6 +34,24 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     if ax is not None:
         return ax
     _, ax = plt.subplots(figsize=size, layout="constrained")
+    return _prepared(ax)
+
+
+def panels(axes: Sequence[Axes] | None, count: int, what: str, *, across: int, size: tuple[float, float]) -> list[Axes]:
+    """The axes of so many panels: those that a user brought, or of a new figure, each of a size in inches."""
+    if axes is None:
+        down = -(-count // across)
+        whole = (size[0] * across, size[1] * down)
+        figure, grid = plt.subplots(down, across, figsize=whole, layout="constrained", squeeze=False)
+        for spare in grid.ravel()[count:]:
+            figure.delaxes(spare)
+        return [_prepared(ax) for ax in grid.ravel()[:count]]
+    if len(axes) != count:
+        raise InputError(f"{what} draws {count} panels here, and {len(axes)} axes were given.")
+    return list(axes)
+
+
+def _prepared(ax: Axes) -> Axes:
     ax.set_prop_cycle(color=_CYCLE)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(color="#e6e6e6", linewidth=0.6)
