@@ -50,7 +50,7 @@ def test_each_draw_goes_through_both_steps(posterior: bl.Posterior, error: bl.Po
     assert both.ok
     assert both.response == "error"
     assert both.shape == error.shape  # the fewer of the two
-    loss = bl.predict(posterior, AT).draws["loss"].to_numpy()[:, :500]
+    loss = bl.predict(posterior, AT, misfit=False).draws["loss"].to_numpy()[:, :500]
     law = error.law
     by_hand = law.top[..., None] - law.slope[..., None] * np.exp(-loss)
     np.testing.assert_allclose(bl.predict(both, AT).draws["error"], by_hand, rtol=1e-9)
@@ -65,7 +65,7 @@ def test_a_new_run_scatters_by_both_steps(both: bl.Posterior, error: bl.Posterio
     wide = (both_steps.draws["error_new_run"].to_numpy() - middle)[..., 0].std()
     given = bl.predict(both, {"loss": [2.5]})
     narrow = (given.draws["error_new_run"] - given.draws["error"]).to_numpy().std()
-    alone = bl.predict(error, {"loss": [2.5]})
+    alone = bl.predict(error, {"loss": [2.5]}, misfit=False)
     np.testing.assert_allclose(given.draws["error"], alone.draws["error"])
     assert narrow == pytest.approx(float(error.draws["noise.scale"].mean()), rel=0.1)
     assert wide > 0.99 * narrow

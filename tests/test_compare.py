@@ -38,7 +38,7 @@ def found(laws: dict[str, bl.Posterior]) -> bl.Comparison:
 
 def density(posterior: bl.Posterior, runs: pd.DataFrame) -> np.ndarray:
     """The log predictive density of runs, by SciPy's Student-t on the log response."""
-    mean = bl.predict(posterior, runs).draws["loss"].to_numpy().reshape(-1, len(runs))
+    mean = bl.predict(posterior, runs, misfit=False).draws["loss"].to_numpy().reshape(-1, len(runs))
     df, scale = (posterior.draws[name].reshape(-1, 1) for name in ("noise.df", "noise.scale"))
     loss = runs["loss"].to_numpy()
     logs = stats.t.logpdf((np.log(loss) - np.log(mean)) / scale, df) - np.log(scale) - np.log(loss)
@@ -85,7 +85,7 @@ def test_a_run_that_importance_sampling_cannot_leave_out_is_left_out_by_a_fit() 
     assert k.idxmax() == 5
     assert f"Pareto k is above 0.7 for {row['high_k']:.0f} of 12 runs" in found.status[0].text
     without = bl.fit(Chinchilla, runs.drop(index=5), noise=bl.LogNormal, seed=8)
-    mean = np.log(bl.predict(without, runs.iloc[[5]]).draws["loss"].to_numpy().ravel())
+    mean = np.log(bl.predict(without, runs.iloc[[5]], misfit=False).draws["loss"].to_numpy().ravel())
     scale = without.draws["noise.scale"].ravel()
     logs = stats.norm.logpdf(np.log(runs["loss"][5]), mean, scale) - np.log(runs["loss"][5])
     # The density of a run in the far tail varies by orders of magnitude over draws.

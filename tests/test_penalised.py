@@ -161,7 +161,7 @@ def test_recovers_a_known_world(posterior: bl.Posterior) -> None:
     held = {name: bool(summary.lower[name] <= value <= summary.upper[name]) for name, value in truth.items()}
     assert sum(held.values()) >= 12, held
     at = {"params": 4e9, "tokens": 2e11}
-    tuned = bl.predict(posterior, at).summary(0.98)
+    tuned = bl.predict(posterior, at, misfit=False).summary(0.98)
     lower, upper = tuned.loc[(4e9, 2e11, "loss"), ["lower", "upper"]]
     assert lower <= float(TRUE(**at)) <= upper
     assert upper - lower < 0.1
@@ -181,7 +181,7 @@ def test_search_finds_the_formula_of_the_optimum(posterior: bl.Posterior) -> Non
 def test_tuned_is_what_predict_gives_without_hyperparameters(posterior: bl.Posterior) -> None:
     given = {"params": 4e9, "tokens": 1e11}
     tuned = bl.allocate(posterior, posterior.prior.decisions()["tuned"], **given).draws
-    predicted = bl.predict(posterior, given).draws
+    predicted = bl.predict(posterior, given, misfit=False).draws
     np.testing.assert_allclose(tuned["loss"], predicted["loss"], rtol=1e-12)
     assert "loss_excess" not in predicted  # nothing is off
     closed = bl.allocate(posterior, posterior.prior.decisions()["hyperparameters"], method="closed_form", **given).draws
@@ -194,7 +194,7 @@ def test_what_a_setting_costs(posterior: bl.Posterior) -> None:
             bl.allocate(posterior, posterior.prior.decisions()["tuned"], params=4e9, tokens=1e11).draws["lr"]
         ).median()
     )
-    found = bl.predict(posterior, {"params": 4e9, "tokens": 1e11, "lr": [best / 4, best, best * 4]})
+    found = bl.predict(posterior, {"params": 4e9, "tokens": 1e11, "lr": [best / 4, best, best * 4]}, misfit=False)
     excess = found.draws["loss_excess"]
     assert float(excess.min()) >= 0
     low, at, high = excess.median(("chain", "draw")).to_numpy()
@@ -227,8 +227,8 @@ def test_saved_and_loaded(posterior: bl.Posterior, tmp_path: Path) -> None:
     posterior.save(tmp_path / "fit.nc")
     loaded = bl.load(tmp_path / "fit.nc")
     given = {"params": 4e9, "tokens": 1e11, "lr": 1e-3}
-    for name, values in bl.predict(posterior, given).draws.data_vars.items():
-        np.testing.assert_array_equal(values, bl.predict(loaded, given).draws[name])
+    for name, values in bl.predict(posterior, given, misfit=False).draws.data_vars.items():
+        np.testing.assert_array_equal(values, bl.predict(loaded, given, misfit=False).draws[name])
     assert loaded.prior.target == "reducible"
 
 

@@ -133,7 +133,9 @@ def test_a_known_world_is_recovered(pooled: bl.Posterior) -> None:
     law = world(E=[1.0, -1.0, 0.5], alpha=[0.8, -0.6, 0.3])
     at = {"params": [3e9, 3e10], "tokens": [6e10, 6e11]}
     for corpus in GROUPS["corpus"]:
-        found = bl.predict(pooled, {**at, "corpus": corpus}).summary(prob=0.997).xs("loss", level="quantity")
+        found = (
+            bl.predict(pooled, {**at, "corpus": corpus}, misfit=False).summary(prob=0.997).xs("loss", level="quantity")
+        )
         truth = law(params=np.array(at["params"]), tokens=np.array(at["tokens"]), corpus=corpus)
         assert ((found.lower < truth) & (truth < found.upper)).all(), corpus
 
@@ -145,7 +147,12 @@ def test_a_small_group_leans_on_the_others(pooled: bl.Posterior) -> None:
     alone = advised_fit(Chinchilla, web, noise=bl.LogNormal(scale=0.005), seed=1, target_accept=0.98)  # type: ignore[arg-type]
     at = {"params": 3e10, "tokens": 6e11}
     widths = [
-        np.ptp(bl.predict(one, {**at, **group}).summary().xs("loss", level="quantity")[["lower", "upper"]].to_numpy())
+        np.ptp(
+            bl.predict(one, {**at, **group}, misfit=False)
+            .summary()
+            .xs("loss", level="quantity")[["lower", "upper"]]
+            .to_numpy()
+        )
         for one, group in ((pooled, {"corpus": "web"}), (alone, {}))
     ]
     assert widths[0] < 0.5 * widths[1]
@@ -153,10 +160,17 @@ def test_a_small_group_leans_on_the_others(pooled: bl.Posterior) -> None:
 
 def test_a_new_group_is_less_certain_than_any_known_one(pooled: bl.Posterior) -> None:
     at = {"params": 3e9, "tokens": 6e10}
-    found = bl.predict(pooled, {**at, "corpus": ["c4", "new"]}).draws["loss"].std(("chain", "draw")).to_numpy()
+    found = (
+        bl.predict(pooled, {**at, "corpus": ["c4", "new"]}, misfit=False)
+        .draws["loss"]
+        .std(("chain", "draw"))
+        .to_numpy()
+    )
     assert found[1] > 3 * found[0]
-    left_out = bl.predict(pooled, at).draws["loss"].to_numpy()
-    np.testing.assert_array_equal(left_out[..., 0], bl.predict(pooled, {**at, "corpus": "new"}).draws["loss"][..., 0])
+    left_out = bl.predict(pooled, at, misfit=False).draws["loss"].to_numpy()
+    np.testing.assert_array_equal(
+        left_out[..., 0], bl.predict(pooled, {**at, "corpus": "new"}, misfit=False).draws["loss"][..., 0]
+    )
 
 
 def test_decisions_are_of_the_group_that_is_given(pooled: bl.Posterior) -> None:
@@ -184,7 +198,9 @@ def test_survives_being_saved(pooled: bl.Posterior, tmp_path: pytest.TempPathFac
     assert loaded.prior.groups == ("c4", "pile", "web")
     assert list(loaded.runs.corpus.unique()) == ["c4", "pile", "web"]
     at = {"params": 3e9, "tokens": 6e10, "corpus": "web"}
-    np.testing.assert_array_equal(bl.predict(loaded, at).draws["loss"], bl.predict(pooled, at).draws["loss"])
+    np.testing.assert_array_equal(
+        bl.predict(loaded, at, misfit=False).draws["loss"], bl.predict(pooled, at, misfit=False).draws["loss"]
+    )
 
 
 def test_rows_of_unknown_groups_are_named() -> None:

@@ -11,7 +11,7 @@ from bayeslaw.plots._style import BLUE, GREY, SKY, VERMILLION, label, log_axis, 
 def plot_fit(posterior: Posterior, *, prob: float = 0.9, ax: Axes | None = None) -> Axes:
     """Predicted against observed, a point for every run that was fitted.
 
-    - Point: x is the posterior median of the mean function at the run, y the observed response, both in the
+    - Point: x is the posterior median of the law at the run (its misfit left out), y the observed response, both in the
       unit of the response. Points on the line are predicted exactly.
     - Vertical bar: the equal-tailed predictive interval of mass `prob` of a new run there. It covers the
       uncertainty of the law and the noise of one run.
@@ -26,7 +26,7 @@ def plot_fit(posterior: Posterior, *, prob: float = 0.9, ax: Axes | None = None)
     check_prob(prob)
     response, runs = posterior.response, posterior.runs
     observed = runs[response].to_numpy()
-    draws = predict(posterior, runs).draws
+    draws = predict(posterior, runs, misfit=False).draws
     predicted = np.median(draws[response].to_numpy(), axis=(0, 1))
     lower, upper = np.quantile(draws[response + NEW_RUN].to_numpy(), [(1 - prob) / 2, (1 + prob) / 2], axis=(0, 1))
     inside = (lower <= observed) & (observed <= upper)

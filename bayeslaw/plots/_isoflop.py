@@ -40,7 +40,8 @@ def plot_isoflop(
     For each scenario that is given, in a colour of its own:
 
     - Line and band: posterior median and equal-tailed interval of mass `prob` of the mean function (the law without
-      the noise of a run), at `points` values within a factor 30 of the optimum, or over all of a linear range.
+      the noise of a run, and without its misfit unless `posterior` has one), at `points` values within a factor 30 of
+      the optimum, or over all of a linear range.
     - Diamond and horizontal bar: median and interval of mass `prob` of where the optimum is, as `allocate` finds
       it, at the median of the mean function there. An orange diamond instead: on the edge of the search box in
       more than 1 % of draws, so that it may be beyond.
@@ -74,7 +75,7 @@ def plot_isoflop(
     columns = {
         one: np.concatenate([plan[one] for plan in plans]) for one in posterior.joint.columns() if one in plans[0]
     }
-    drawn = np.quantile(predict(posterior, columns).draws[response].to_numpy(), tails, axis=(0, 1))
+    drawn = np.quantile(predict(posterior, columns, misfit=False).draws[response].to_numpy(), tails, axis=(0, 1))
     ends = np.cumsum([0, *(len(plan[name]) for plan in plans)])
     runs = {str(one): values.to_numpy() for one, values in posterior.runs.items()}
     across = derive(name, runs)

@@ -49,7 +49,7 @@ class Fits:
         key = law, len(runs)  # cuts are nested
         with self._lock:
             if key not in self._found:
-                self._found[key] = bl.fit(law, runs, method="importance", seed=SEED, progress=False, workers=1)
+                self._found[key] = bl.fit(law, runs, method="importance", draws=500, seed=SEED, progress=False)
         return self._found[key]
 
 

@@ -298,7 +298,7 @@ def quantiles(values: object) -> np.ndarray:
 
 def posterior_rows(posterior: bl.Posterior) -> list[np.ndarray]:
     """The tail, pass@100 and pass@10k: median and 95 %."""
-    found = bl.predict(posterior, {"samples": [100.0, 1e4], "trials": 1.0}).draws["accuracy"]
+    found = bl.predict(posterior, {"samples": [100.0, 1e4], "trials": 1.0}, misfit=False).draws["accuracy"]
     return [quantiles(posterior.derived["tail"]), quantiles(found[..., 0]), quantiles(found[..., 1])]
 
 

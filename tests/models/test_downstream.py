@@ -143,10 +143,10 @@ def test_known_parameters_are_recovered(steps: tuple[bl.Posterior, bl.Posterior]
     for name in ("eps", "d3", "gamma"):
         assert summary.lower[name] < getattr(TRUTH, name) < summary.upper[name], name
     plan = {"params": 6.9e9, "tokens": 1.38e11}
-    both = bl.predict(steps[0].then(steps[1]), plan).draws["error"].to_numpy()
+    both = bl.predict(steps[0].then(steps[1]), plan, misfit=False).draws["error"].to_numpy()
     low, high = np.quantile(both, [0.01, 0.99])
     assert low < float(TRUTH(loss=LAW(**plan))) < high
-    known = bl.predict(steps[1], {"loss": float(LAW(**plan))}).draws["error"].to_numpy()
+    known = bl.predict(steps[1], {"loss": float(LAW(**plan))}, misfit=False).draws["error"].to_numpy()
     assert both.std() > 1.1 * known.std()  # what is not known of the loss is not known of the error
 
 
@@ -201,7 +201,7 @@ def chained(loss: pd.DataFrame, error: pd.DataFrame, run: pd.Series) -> np.ndarr
     )
     assert first.ok, first.status
     assert second.ok, second.status
-    draws = bl.predict(first.then(second), {"params": run.params, "tokens": run.tokens}).draws["error"]
+    draws = bl.predict(first.then(second), {"params": run.params, "tokens": run.tokens}, misfit=False).draws["error"]
     return np.quantile(draws, [0.025, 0.5, 0.975])
 
 

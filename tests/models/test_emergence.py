@@ -40,7 +40,7 @@ def test_the_link_is_recovered(link: bl.Posterior) -> None:
     for name, truth in (("alpha", LINK.alpha), ("beta", LINK.beta), ("noise.nu", SCATTER.nu)):
         assert found.lower[name] < truth < found.upper[name], name
     at = {"capability": [-0.2, 0.1, 0.3], "trials": 2000}
-    mean = bl.predict(link, at).summary(prob=0.98).xs("accuracy", level="quantity")
+    mean = bl.predict(link, at, misfit=False).summary(prob=0.98).xs("accuracy", level="quantity")
     truth = LINK(capability=at["capability"])
     assert ((mean.lower < truth) & (truth < mean.upper)).all()
 
@@ -146,13 +146,13 @@ def test_a_tasks_accuracy_at_a_larger_compute(pooled: bl.Posterior, link: bl.Pos
     flops = 10 * F0
     known = list(FAMILIES)[:4]
     capability = np.array([level + slope for level, slope in (FAMILIES[one] for one in known)])
-    mean = bl.predict(both, {"flops": flops, "family": known, "trials": 2000}).summary(prob=0.98)
+    mean = bl.predict(both, {"flops": flops, "family": known, "trials": 2000}, misfit=False).summary(prob=0.98)
     mean = mean.xs("accuracy", level="quantity")
     truth = LINK(capability=capability)
     assert ((mean.lower < truth) & (truth < mean.upper)).all()
     halfway = {"flops": F0, "family": "Pythia", "trials": 2000}
     widths = [
-        float(bl.predict(both, columns).draws["accuracy"].std())
+        float(bl.predict(both, columns, misfit=False).draws["accuracy"].std())
         for columns in (halfway, {"capability": FAMILIES["Pythia"][0], "trials": 2000})
     ]
     assert widths[0] > 1.1 * widths[1]
@@ -193,7 +193,7 @@ def test_held_out_by_compute() -> None:
         (pooled.then(link), ["flops", "family", "trials"], 0.203, 0.36),
         (link, ["capability", "trials"], 0.087, 0.64),
     ):
-        new = bl.predict(posterior, at[columns]).draws["accuracy_new_run"]
+        new = bl.predict(posterior, at[columns], misfit=False).draws["accuracy_new_run"]
         low, median, high = np.quantile(new, [0.05, 0.5, 0.95], axis=(0, 1))
         held = (low <= solved.accuracy) & (solved.accuracy <= high)
         assert np.abs(median - solved.accuracy).mean() == pytest.approx(error, abs=0.01)

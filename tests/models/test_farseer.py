@@ -284,7 +284,7 @@ def test_recovery(simulated: bl.Posterior) -> None:
     for name in PARAMETERS:
         assert summary.lower[name] < getattr(REFIT, name) < summary.upper[name], name
     assert summary.sd["g"] < 0.01 * summary["mean"]["g"]
-    mean = bl.predict(simulated, {SIZE: 25.1e9, DATA: 1e12}).summary(prob=0.99)
+    mean = bl.predict(simulated, {SIZE: 25.1e9, DATA: 1e12}, misfit=False).summary(prob=0.99)
     row = mean.xs(RESPONSE, level="quantity").iloc[0]
     assert row.lower < 0.400077 < row.upper
     assert row.upper - row.lower < 0.02
@@ -315,6 +315,6 @@ def test_posterior_of_the_400_runs(distinct: pd.DataFrame) -> None:
         ours = best.loc[flops, ["lower", "median", "upper"]]
         assert list(ours) == pytest.approx(figures, rel=0.015, abs=0.35 * sd)
     assert float(found.edge_share.max()) <= 0.001  # no interior optimum: at most 4 of 4,000 draws, at 1e24
-    large = bl.predict(posterior, {SIZE: 25.1e9, DATA: 1e12}).summary(prob=0.95)
+    large = bl.predict(posterior, {SIZE: 25.1e9, DATA: 1e12}, misfit=False).summary(prob=0.95)
     row = large.xs(RESPONSE, level="quantity").iloc[0]
     assert [row.lower, row["median"], row.upper] == pytest.approx([0.3989, 0.4000, 0.4008], abs=2e-4)

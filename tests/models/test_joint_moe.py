@@ -191,7 +191,7 @@ def test_truth_is_recovered(posterior: bl.Posterior) -> None:
     assert posterior.ok, posterior.status
     there = {"active_params": [1e9, 3e8], "tokens": [2e10, 8e9], "experts": [8, 32]}
     low, high = np.quantile(
-        bl.predict(posterior, there).draws["loss"].stack(d=("chain", "draw")), [0.005, 0.995], axis=-1
+        bl.predict(posterior, there, misfit=False).draws["loss"].stack(d=("chain", "draw")), [0.005, 0.995], axis=-1
     )
     truth = LAW(**there)
     assert ((low < truth) & (truth < high)).all()

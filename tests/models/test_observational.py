@@ -249,7 +249,7 @@ def test_held_out_by_compute(usable: pd.DataFrame) -> None:
     assert posterior.ok, posterior.status
     at = test[["flops"]].assign(family=test.family.where(~new, "new"))
     low, median, high = np.quantile(
-        bl.predict(posterior, at).draws["capability_new_run"], [0.05, 0.5, 0.95], axis=(0, 1)
+        bl.predict(posterior, at, misfit=False).draws["capability_new_run"], [0.05, 0.5, 0.95], axis=(0, 1)
     )
     error, held = np.abs(median - test.capability), (low <= test.capability) & (test.capability <= high)
     assert (len(test), new.sum()) == (36, 16)

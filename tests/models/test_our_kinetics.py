@@ -148,7 +148,7 @@ def test_recovery(posterior: bl.Posterior) -> None:
     assert found.loc["within", "upper"] / found.loc["within", "lower"] < 1.2
     for model, chance in RIGHT.items():
         at = row(counted="right", model=model, params=QWEN3[model].params, trials=1)
-        draws = bl.predict(posterior, at).draws["accuracy"].to_numpy()
+        draws = bl.predict(posterior, at, misfit=False).draws["accuracy"].to_numpy()
         low, high = np.quantile(draws, [0.005, 0.995])
         assert low < chance < high, model
         assert 0.1 < high - low < 0.4

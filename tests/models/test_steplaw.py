@@ -126,7 +126,7 @@ def test_untuned_runs_predict_a_larger_tuned_run(posterior: bl.Posterior) -> Non
     assert posterior.ok, posterior.status
     cell = bl.load_steplaw_heldout()
     at = {"params": 1073741824.0, "tokens": 1e11}
-    found = bl.predict(posterior, at).summary(0.95).droplevel(["params", "tokens"])
+    found = bl.predict(posterior, at, misfit=False).summary(0.95).droplevel(["params", "tokens"])
     assert found.loc["loss", "median"] == pytest.approx(2.0762, rel=0.006)
     assert found.loc["loss", "lower"] <= 2.0762 <= found.loc["loss", "upper"]
     assert found.loc["loss_new_run", "lower"] <= 2.0762 <= found.loc["loss_new_run", "upper"]
@@ -144,7 +144,9 @@ def test_what_a_setting_costs_is_seen_on_the_held_out_cell(posterior: bl.Posteri
     """
     cell = bl.load_steplaw_heldout().rename(columns={"nonembedding_params": "params"})
     near = cell[(np.abs(np.log2(cell.lr / 1.381e-3)) < 1.1) & (np.abs(np.log2(cell.batch_tokens / 2**20)) < 1.1)]
-    excess = bl.predict(posterior, near.drop(columns="loss")).draws["loss_excess"].median(("chain", "draw"))
+    excess = (
+        bl.predict(posterior, near.drop(columns="loss"), misfit=False).draws["loss_excess"].median(("chain", "draw"))
+    )
     measured = near.loss.to_numpy() - 2.0762
     assert len(near) == 25
     assert np.abs(excess.to_numpy() - measured).mean() < 0.005
@@ -153,7 +155,11 @@ def test_what_a_setting_costs_is_seen_on_the_held_out_cell(posterior: bl.Posteri
 
 def test_without_penalties_the_tuned_loss_is_missed(subset: pd.DataFrame) -> None:
     plain = advised_fit(Chinchilla, subset, seed=1)
-    found = bl.predict(plain, {"params": 1073741824.0, "tokens": 1e11}).summary(0.95).droplevel(["params", "tokens"])
+    found = (
+        bl.predict(plain, {"params": 1073741824.0, "tokens": 1e11}, misfit=False)
+        .summary(0.95)
+        .droplevel(["params", "tokens"])
+    )
     assert found.loc["loss", "median"] > 1.015 * 2.0762
     assert found.loc["loss", "lower"] > 2.0762
 

@@ -293,7 +293,7 @@ def test_posterior_of_every_eighth_problem(gsm8k: pd.DataFrame, fitted: tuple[Tr
     posterior = advised_fit(TrainToTestCoverage, gsm8k[gsm8k.problem.isin(some)], chains=2, target_accept=0.98, seed=1)
     assert posterior.ok, posterior.status
     at = {"params": 1e9, "tokens": 3e11, "samples": 100.0, "trials": 1.0}
-    low, high = np.quantile(bl.predict(posterior, at).draws["accuracy"], [0.005, 0.995])
+    low, high = np.quantile(bl.predict(posterior, at, misfit=False).draws["accuracy"], [0.005, 0.995])
     assert low < fitted[0](params=1e9, tokens=3e11, samples=100.0) < high
     found = bl.allocate(posterior, train_flops=1e20, inference_flops=6e13, sample_tokens=300.0)
     draws = found.draws.squeeze("scenario")
@@ -315,7 +315,7 @@ def test_counts_are_recovered() -> None:
     for name, value in leaves(truth):
         assert found.loc[name, "lower"] < value < found.loc[name, "upper"], name
     at = {"params": 1e9, "tokens": 3e11, "samples": 100.0, "trials": 1.0}
-    coverage = bl.predict(posterior, at).draws["accuracy"].to_numpy()
+    coverage = bl.predict(posterior, at, misfit=False).draws["accuracy"].to_numpy()
     expected = float(truth(params=1e9, tokens=3e11, samples=100.0))
     assert coverage.mean() == pytest.approx(expected, abs=3 * coverage.std())
     assert coverage.std() < 0.1

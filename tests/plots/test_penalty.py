@@ -125,7 +125,9 @@ def test_runs_of_the_learning_rate(posterior: bl.Posterior) -> None:
     """No optimum reads the learning rate: without its cost is with it left out of `predict`."""
     runs = posterior.runs
     x, y = points(line(plot_penalty(posterior, "lr"), "run,"))
-    tuned = bl.predict(posterior, runs.drop(columns=["lr", "loss"])).summary().xs("loss", level="quantity")
+    tuned = (
+        bl.predict(posterior, runs.drop(columns=["lr", "loss"]), misfit=False).summary().xs("loss", level="quantity")
+    )
     np.testing.assert_allclose(x, runs.lr / np.median(lr_optima(flat(posterior), runs), axis=0), rtol=1e-9)
     np.testing.assert_allclose(y, 100 * (runs.loss.to_numpy() / tuned["median"].to_numpy() - 1), rtol=1e-6)
     assert len(x) == len(runs)

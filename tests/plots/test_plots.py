@@ -63,7 +63,7 @@ def legend(ax: Axes) -> list[str]:
 
 def test_fit_shows_every_run_with_the_interval_of_a_new_run(posterior: bl.Posterior) -> None:
     ax = plot_fit(posterior, prob=0.8)
-    predicted = bl.predict(posterior, posterior.runs).summary(0.8)
+    predicted = bl.predict(posterior, posterior.runs, misfit=False).summary(0.8)
     mean = predicted.xs("loss", level="quantity")
     new = predicted.xs("loss_new_run", level="quantity")
     observed = posterior.runs.loss.to_numpy()
@@ -203,7 +203,7 @@ def test_isoflop_curves_are_predictions_along_the_budget(posterior: bl.Posterior
         best = optimum.loc[(budget, "params"), "median"]
         np.testing.assert_allclose(x[[0, -1]], [best / 30, best * 30], rtol=1e-6)
         assert len(x) == 7
-        table = bl.predict(posterior, {"params": x, "tokens": budget / (6 * x)}).summary(0.8)
+        table = bl.predict(posterior, {"params": x, "tokens": budget / (6 * x)}, misfit=False).summary(0.8)
         mean = table.xs("loss", level="quantity")
         np.testing.assert_allclose(y, mean["median"], rtol=1e-12)
         np.testing.assert_allclose(edges(band), (x, mean.lower, mean.upper), rtol=1e-12)
@@ -271,7 +271,7 @@ def test_isoflop_along_another_variable(posterior: bl.Posterior) -> None:
     x, y = points(line(ax, "$10^{20}$ FLOPs"))
     np.testing.assert_allclose(x, np.linspace(0, 0.9, 10))  # at 1.0 there would be no token
     total = 1e20 / 6
-    table = bl.predict(posterior, {"params": total**x, "tokens": total ** (1 - x) - 1}).summary()
+    table = bl.predict(posterior, {"params": total**x, "tokens": total ** (1 - x) - 1}, misfit=False).summary()
     np.testing.assert_allclose(y, table.xs("loss", level="quantity")["median"], rtol=1e-12)
     assert (ax.get_xscale(), ax.get_xlabel()) == ("linear", "fraction")
     assert not any("runs" in text for text in legend(ax))  # the runs have no fraction
