@@ -70,6 +70,14 @@ class AbstractLaw(eqx.Module):
         """
         return ()
 
+    def factors(self) -> Mapping[str, Scalar]:
+        """Positive parameters that runs determine less well than their product with this: `{"c": slope / c}`.
+
+        The sampler then moves along that product; the prior stays where it is. A factor is positive and reads none of
+        the parameters that have one.
+        """
+        return {}
+
     def deviations(self) -> Mapping[str, str]:
         """Parameters that their prior is meant to shrink (offsets of groups), and the parameter of their size.
 
@@ -180,6 +188,9 @@ class AbstractWrapper(AbstractLaw):
 
     def summands(self) -> tuple[str, ...]:
         return tuple(f"base.{name}" for name in self.base.summands())
+
+    def factors(self) -> Mapping[str, Scalar]:
+        return {f"base.{name}": factor for name, factor in self.base.factors().items()}
 
     def deviations(self) -> Mapping[str, str]:
         return {f"base.{name}": f"base.{size}" for name, size in self.base.deviations().items()}

@@ -203,19 +203,29 @@ class Joint:
 
     def to_sampler(self, unconstrained: Mapping[str, Any]) -> dict[str, Any]:
         """The coordinates in which the sampler moves: the logarithm of the sum of the law's summands and of their
-        ratios to the first in place of their own; deviations that runs determine at their full size."""
-        found = to_sums(unconstrained, self._summands())
+        ratios to the first in place of their own; of a parameter times its factor; deviations that runs determine at
+        their full size."""
+        found = {**unconstrained, **{one: unconstrained[one] + by for one, by in self._factors(unconstrained).items()}}
+        found = to_sums(found, self._summands())
         return found | {one: found[one] * jnp.exp(power * found[size]) for one, size, power in self.law.centred()}
 
     def from_sampler(self, coordinates: Mapping[str, Any]) -> dict[str, Any]:
         """The inverse of `to_sampler`."""
         found = dict(coordinates)
         found |= {one: found[one] * jnp.exp(-power * found[size]) for one, size, power in self.law.centred()}
-        return from_sums(found, self._summands())
+        found = from_sums(found, self._summands())
+        return {**found, **{one: found[one] - by for one, by in self._factors(found).items()}}
 
     def log_volume(self, coordinates: Mapping[str, Any]) -> Any:
-        """The log of the determinant of `from_sampler`: sums and ratios have none."""
+        """The log of the determinant of `from_sampler`: sums, ratios and factors have none."""
         return -sum(np.sum(power) * coordinates[size] for _, size, power in self.law.centred())
+
+    def _factors(self, unconstrained: Mapping[str, Any]) -> dict[str, Any]:
+        """ln of the law's factors of positive parameters; they do not read these, which may have them or not."""
+        found = self.sites()
+        factors = self.fill(self.constrain(unconstrained)).law.factors()
+        free = [name for name in factors if name in found and found[name].support is constraints.positive]
+        return {name: jnp.log(factors[name]) for name in free}
 
     def _summands(self) -> tuple[str, ...]:
         """The law's summands, if each of them is a scalar site that is only bound to be positive."""

@@ -61,6 +61,11 @@ class M4(AbstractLaw):
     def floor(self) -> Scalar:
         return self.e_0 * self.level * self.limit
 
+    def factors(self) -> Mapping[str, Scalar]:
+        """c times this is the slope of ln response against ln x at the reference, which runs around it determine."""
+        left, above = 1 - self.level, 1 - self.limit
+        return {"c": left * above / (left + self.alpha * self.level * above)}
+
     def _height(self) -> Array:
         """ln of beta x^-c at the reference, for a response scaled to be 0 in the end and 1 when guessing."""
         whole = 1 - self.level * self.limit

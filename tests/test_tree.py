@@ -1,5 +1,8 @@
 """Leaves: numbers, distributions, draws; and the NumPyro model made from them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,7 +15,7 @@ from numpyro.infer.autoguide import AutoNormal
 
 import bayeslaw as bl
 from bayeslaw._tree import Joint, as_joint, fill, float64, nth, sites
-from bayeslaw.models import Chinchilla
+from bayeslaw.models import M4, Chinchilla
 
 RUNS = bl.load_chinchilla()
 COLUMNS = {"params": RUNS.params.to_numpy(dtype=float), "tokens": RUNS.tokens.to_numpy(dtype=float)}
@@ -153,6 +156,25 @@ def test_the_samplers_coordinates_keep_densities() -> None:
     np.testing.assert_allclose([back[name] for name in names], x, rtol=1e-12)
     # a fixed floor leaves nothing to move along
     fixed = as_joint(eqx.tree_at(lambda one: one.E, Chinchilla.prior(), 1.7), bl.StudentT)
+    z = fixed.unconstrain(fixed.sample_prior(jax.random.key(0)))
+    assert fixed.to_sampler(z) == z
+
+
+@float64
+@pytest.mark.parametrize("wrap", [lambda law: law, lambda law: bl.Penalised(law, ("lr",))])
+def test_the_sampler_moves_along_a_parameter_times_its_factor(wrap: Callable[[Any], Any]) -> None:
+    """For M4 that is a slope: a map of determinant one, and its inverse; what is no positive parameter stays."""
+    joint = as_joint(wrap(M4.prior()), None)
+    z = joint.unconstrain(joint.sample_prior(jax.random.key(3)))
+    forth, back = jax.jacfwd(joint.to_sampler)(z), joint.from_sampler(joint.to_sampler(z))
+    matrix = jnp.stack([jnp.stack([forth[row][column] for column in z]) for row in z])
+    assert float(jnp.linalg.det(matrix)) == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose([back[name] for name in z], list(z.values()), rtol=1e-12)
+    law = joint.fill(joint.constrain(z)).law
+    law, c = (law.base, "base.c") if "base.c" in z else (law, "c")
+    slope = jax.grad(lambda size: jnp.log(law.mean(tokens=law.reference * jnp.exp(size))))(0.0)
+    assert float(joint.to_sampler(z)[c]) == pytest.approx(float(jnp.log(-slope)), rel=1e-9)
+    fixed = as_joint(wrap(eqx.tree_at(lambda one: one.c, M4.prior(), 0.3)), None)
     z = fixed.unconstrain(fixed.sample_prior(jax.random.key(0)))
     assert fixed.to_sampler(z) == z
 

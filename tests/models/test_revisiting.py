@@ -110,7 +110,7 @@ def test_less_than_its_limit_is_out_of_reach() -> None:
 def test_a_curve_that_a_shifted_power_law_misses(fetched: Callable[..., pd.DataFrame]) -> None:
     """Ours: ImageNet from 25 images a class, MiX/L/16, fitted on its first 66 points and judged on 226 further on.
 
-    M4 on all of them is off by 1 to 2 %, the shifted power law by 5 to 9.
+    M4 is off by 0.5 %, the shifted power law by 9 %: each as the root of the mean square, of the law alone.
     """
     points = fetched("learning_curves")
     curve = points[(points.task == "inet_25") & (points.model == "MiX/L/16")]
@@ -119,6 +119,7 @@ def test_a_curve_that_a_shifted_power_law_misses(fetched: Callable[..., pd.DataF
     plain = Broken.prior("seen_examples", "loss", 0, reference=1e8, limit=0.2, excess=0.5)
     for name, prior in {"M4": M4.prior("seen_examples", reference=1e8, guess=0.999), "M2": plain}.items():
         posterior = advised_fit(prior, train, seed=1, target_accept=0.95)
-        median = bl.predict(posterior, rest).summary().xs("loss", level="quantity")["median"].to_numpy()
+        median = bl.predict(posterior, rest, misfit=False).summary().xs("loss", level="quantity")["median"].to_numpy()
         off[name] = float(np.sqrt(np.mean(np.log(median / rest.loss.to_numpy()) ** 2)))
-    assert off["M4"] < 0.03 < off["M2"]
+    assert off["M4"] < 0.01  # Monte Carlo error and a machine's rounding move either by a few percent of itself
+    assert 0.07 < off["M2"] < 0.11
