@@ -38,7 +38,7 @@ class Misfit(AbstractWrapper):
     - `rho(x)`: the reducible share of the response, 1 - floor / base: a law is not off by 5 % where 1 % is left.
     - `t(x) B`: what the law's own parameters would make of each wave at the runs; without it law and misfit would
       explain the same thing twice (Plumlee 2017). `t` is the slope of ln base in the parameters, `slopes` is B.
-    - `size`: how far the law is off, relative to the reducible response; LogNormal(log 0.1, 0.5): 4 to 23 % (90 %).
+    - `size`: how far the law is off, relative to the reducible response; LogNormal(log 0.03, 1): 0.6 to 16 % (90 %).
       At the runs themselves far less is left once the law has taken its part.
     - `weights`: w, one for the sine and one for the cosine of each of the `waves`. `centre`: of the runs.
     """
