@@ -34,6 +34,7 @@ _WHERE = {
     "Discrepant": "_discrepancy",
     "Expectation": "_risk",
     "Feasible": "_risk",
+    "Front": "_pareto",
     "InputError": "_errors",
     "Integers": "_decision",
     "LogLinear": "_penalty",
@@ -96,6 +97,7 @@ _WHERE = {
     "load_serving": "datasets",
     "make_chinchilla": "datasets",
     "model": "_tree",
+    "pareto": "_pareto",
     "predict": "_predict",
     "simulate": "_predict",
     "stack": "_stack",
@@ -139,6 +141,8 @@ if TYPE_CHECKING:
     from bayeslaw._noise import OneSided as OneSided
     from bayeslaw._noise import StudentT as StudentT
     from bayeslaw._noise import UntunedT as UntunedT
+    from bayeslaw._pareto import Front as Front
+    from bayeslaw._pareto import pareto as pareto
     from bayeslaw._penalised import Penalised as Penalised
     from bayeslaw._penalty import Asymmetric as Asymmetric
     from bayeslaw._penalty import LogLinear as LogLinear

@@ -29,8 +29,14 @@ GIVEN: dict[str, Any] = {
     "kv_budget": 1e4, "budget_units": 80.0,
 }  # fmt: skip
 # Where a decision needs another value, or a target, a response that its law can reach.
-OWN: dict[tuple[str, str], dict[str, Any]] = {}
-DECISIONS = [(law, name) for law in LAWS for name in law.prior().decisions()]
+TARGETS = {
+    "Downstream": 0.75, "Overtraining": 2.5, "InferenceAware": 2.4, "Broken": 2.5, "Autoregressive": 2.2,
+    "AutoregressiveCompute": 2.2, "Primer": 2.8, "InferenceSize": 1.3e10, "Observational": 0.5,
+}  # fmt: skip
+OWN: dict[str, dict[str, Any]] = {"OurKinetics": {"inference_flops": 1e16}, "QAT": {"tolerance": 0.3}}
+# Its first question reads the size and tokens of another law, which a chained posterior brings.
+CHAINED = {("Downstream", "cheapest")}
+DECISIONS = [(law, n) for law in LAWS for n in law.prior().decisions() if (law.__name__, n) not in CHAINED]
 # Kinds: one range, two, a menu, menus of names beside a range, a target that the law may not reach, nothing to choose.
 QUICK = {("Chinchilla", "compute_optimal"), ("Precision", "compute_optimal"), ("Ensemble", "menu"),
          ("OurThinkingCap", "cap"), ("AutoregressiveCompute", "cheapest"), ("MIST", "tuned")}  # fmt: skip
@@ -55,9 +61,7 @@ def near_the_prior(law: type[bl.AbstractLaw]) -> bl.Posterior:
 def given_to(posterior: bl.Posterior, name: str) -> dict[str, Any]:
     law = type(posterior.prior).__name__
     decision, labels = posterior.prior.decisions()[name], posterior.prior.categories()
-    own = OWN.get((law, name), {})
-    if "target" in decision.given and "target" not in own:
-        own = {**own, "target": 0.5 if law not in ("Chinchilla",) else 2.5}
+    own = {"target": TARGETS.get(law, 0.5)} | OWN.get(law, {})
     return {n: own[n] if n in own else labels[n][0] if n in labels else GIVEN[n] for n in decision.given}
 
 
