@@ -175,8 +175,8 @@ def regions(worlds: Worlds, found: list[Found]) -> pd.DataFrame:
         chosen = values_of(worlds, np.array([one.item]), one.unit[None])
         near = every[one.inside]
         for j, name in enumerate(ranges_of(worlds.decision)):
-            points = one.ends[near, j].reshape(-1, len(one.unit))
-            values = values_of(worlds, np.repeat(near, 2), points)[name]
+            points = np.concatenate([one.unit[None], one.ends[near, j].reshape(-1, len(one.unit))])
+            values = values_of(worlds, np.append(one.item, np.repeat(near, 2)), points)[name]
             rows.append((i, name, chosen[name][0], values.min(), values.max(), ()))
         menus = values_of(worlds, near, one.units[near])
         for name in menus_of(worlds.decision):

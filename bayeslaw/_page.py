@@ -87,7 +87,7 @@ def _paragraphs(choice: "Choice", scenario: int, prob: float) -> list[str]:
          f"{_spread(best[response + NEW_RUN].to_numpy(), response, prob)} a new run"),
         ("Risk", f"{risk_words(choice)} = {_number(first['risk'], choice)}{_limits(choice, first['kept'])}"),
         ("Regret", _regret(choice, table, prob)),
-        (f"Within {choice.aim.within:.3g}", _near(choice, scenario)),
+        (f"Within {100 * choice.aim.within:.3g} %", _near(choice, scenario)),
     ]  # fmt: skip
     lines = [f"{name:{_MARGIN}}{_wrapped(text)}" for name, text in said if text]
     lines += [

@@ -1,6 +1,8 @@
 """What deciding over all draws is worth: made-up worlds whose truth is known, and the time it takes.
 
     python benchmarks/decisions.py worlds [--worlds 200]    # realised regret: choose, CVaR, and the plug-in
+    python benchmarks/decisions.py sure [--worlds 200]      # how often a plan that is 90 % sure is enough
+    python benchmarks/decisions.py figures                  # docs/decisions.png
     python benchmarks/decisions.py speed                    # 4000 draws x 100 scenarios
 
 A world is a Chinchilla law and a noise drawn from their prior, 24 pilot runs of it (four budgets of 1e18 to 3e19 FLOPs,
@@ -12,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -93,6 +96,38 @@ def report(frame: pd.DataFrame, left_out: int) -> None:
           f"{left_out} left out for their sampler")  # fmt: skip
 
 
+def sure(count: int) -> None:
+    """The least compute that is 90 % sure to reach the loss that 1e22 FLOPs may well give, and what a point says."""
+    spend = compute_optimal.within(flops=bl.LogRange(1e18, 1e28)).minimising("flops")
+    kept, spent, out = [], [], 0
+    for i, (law, runs) in enumerate(made(count)):
+        posterior = fitted(runs, i)
+        target = float(bl.choose(posterior, flops=1e22).summary()["median"].iloc[0])
+        try:
+            choice = bl.choose(posterior, spend, subject_to=bl.AtMost("loss", target, prob=0.9))
+        except bl.InputError:
+            out += 1
+            continue
+        table = choice.summary().iloc[:2]
+        true = [float(law(params=n, tokens=c / (6 * n))) for n, c in zip(table["params"], table["flops"], strict=True)]
+        kept.append(np.array(true) <= target)
+        spent.append(np.log10(table["flops"].to_numpy()))
+    share = np.mean(kept, axis=0)
+    error = np.sqrt(share * (1 - share) / len(kept))
+    for name, s, e, c in zip(("choose, 90 % sure", "plug-in"), share, error, np.median(spent, axis=0), strict=True):
+        print(f"{name}: kept in {s:.3f} (se {e:.3f}) of {len(kept)} worlds, at a median of 10^{c:.2f} FLOPs")
+    print(f"{out} worlds in which no budget up to 1e28 is 90 % sure")
+
+
+def figures() -> None:
+    posterior = bl.fit(Chinchilla, bl.load_chinchilla(), seed=1, progress=False)
+    _, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    bl.plots.plot_choice(bl.choose(posterior, flops=5.76e23), ax=axes[0])
+    free = compute_optimal.within(flops=bl.LogRange(1e20, 1e26))
+    bl.plots.plot_pareto(bl.pareto(posterior, free, against="flops"), ax=axes[1])
+    plt.savefig("docs/decisions.png", dpi=110)
+
+
 def speed() -> None:
     posterior = bl.fit(Chinchilla, bl.load_chinchilla(), seed=1, progress=False)
     two = bl.Decision(
@@ -114,7 +149,10 @@ def speed() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["worlds", "speed"])
+    parser.add_argument("what", choices=["worlds", "sure", "figures", "speed"])
     parser.add_argument("--worlds", type=int, default=200)
     given = parser.parse_args()
-    speed() if given.what == "speed" else worlds(given.worlds)
+    if given.what in ("worlds", "sure"):
+        {"worlds": worlds, "sure": sure}[given.what](given.worlds)
+    else:
+        {"figures": figures, "speed": speed}[given.what]()

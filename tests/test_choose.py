@@ -9,8 +9,11 @@ import numpyro.distributions as dist
 import pytest
 
 import bayeslaw as bl
+from bayeslaw._best import find
+from bayeslaw._ranked import Aim, ranked
 from bayeslaw._risk import quantile
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, float64
+from bayeslaw._worlds import worlds_of
 from bayeslaw.models import Chinchilla, Overtraining
 from bayeslaw.models.chinchilla import compute_optimal
 
@@ -145,7 +148,7 @@ def test_a_page_to_decide_by(posterior: bl.Posterior) -> None:
     page = found.page()
     assert page == repr(found)
     for word in ("Given           flops = 5.76e+23", "Recommended     params = 6", "CVaR(level=0.9) of loss", "the optimum at",
-                 "Within 0.01     params ", "plug-in", "lowest params", "Driven by", "Assumed         Chinchilla; StudentT",
+                 "Within 1 %      params ", "plug-in", "lowest params", "Driven by", "Assumed         Chinchilla; StudentT",
                  "decades above the runs"):  # fmt: skip
         assert word in page
     drivers = found.drivers.query("quantity == 'loss'")
@@ -244,6 +247,25 @@ def test_one_action_for_all_laws_of_a_stack(posterior: bl.Posterior) -> None:
     assert chosen(one, "params") == alone["plain"]
     other = bl.stack({"plain": posterior, "box": bl.fit(Overtraining, runs, noise=bl.StudentT, seed=2)}, method="equal")
     assert np.isfinite(bl.choose(other, flops=BUDGET).summary()["risk"]).all()
+
+
+@float64
+def test_other_beliefs_are_other_weights(known: bl.Posterior) -> None:
+    """With weights the risk is that of the draws repeated as often, and so is the best action."""
+    worlds, _ = worlds_of(known, bowl, {}, 0)
+    weights = np.where(centres(known) < 30, 3.0, 1.0)
+    weights /= weights.sum()
+    units = np.linspace(0, 1, 7)[:, None]
+    at = worlds.outcomes(0, np.zeros(7, int), units)
+    tokens = 1 + 99 * units[:, 0]
+    losses = 1 + (tokens - centres(known)[:, None]) ** 2
+    np.testing.assert_allclose(ranked(at, weights, Aim(bl.Expectation())).risk, weights @ losses)
+    repeated = np.repeat(losses, np.where(centres(known) < 30, 3, 1), axis=0)
+    even = np.full(len(repeated), 1 / len(repeated))
+    np.testing.assert_allclose(ranked(at, weights, Aim(bl.CVaR(0.9))).risk, bl.CVaR(0.9)(repeated, even))
+    believed = dataclasses.replace(worlds, weights=weights)
+    found = find(believed, believed.thinned(128), 0, Aim(bl.Expectation()))
+    assert 1 + 99 * found.unit[0] == pytest.approx(weights @ centres(known), abs=0.05)
 
 
 def test_a_target_that_some_draws_cannot_reach(posterior: bl.Posterior) -> None:

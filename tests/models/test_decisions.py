@@ -9,7 +9,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw._posterior import build
 from bayeslaw._tree import as_joint, float64
-from bayeslaw.models import LAWS
+from bayeslaw.models import LAWS, Chinchilla
 
 # What is given, where the decisions of a law need it: a plausible value of each.
 GIVEN: dict[str, Any] = {
@@ -43,7 +43,7 @@ QUICK = {("Chinchilla", "compute_optimal"), ("Precision", "compute_optimal"), ("
 
 
 @float64
-def near_the_prior(law: type[bl.AbstractLaw]) -> bl.Posterior:
+def near_the_prior(law: Any) -> bl.Posterior:
     """Draws close to the middle of the prior, in place of a fit."""
     joint = as_joint(law, None)
     prior = jax.vmap(joint.sample_prior)(jax.random.split(jax.random.key(0), 400))
@@ -100,3 +100,26 @@ def test_a_decision_answers_to_choose(law: type[bl.AbstractLaw], name: str, monk
         )
     assert decision.question in choice.page()
     assert "Recommended" in choice.page() or not decision.choose
+
+
+@pytest.mark.slow
+def test_a_penalised_law_answers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its hyperparameters at their optimum, or given."""
+    monkeypatch.setattr(bl.Posterior, "status", ())
+    tuned = near_the_prior(bl.Penalised(Chinchilla.prior(), ("lr",)))
+    free, held = (bl.choose(tuned, flops=1e22, **lr).summary() for lr in ({}, {"lr": 3e-3}))
+    assert held["risk"].iloc[0] > free["risk"].iloc[0]
+
+
+def test_laws_around_laws_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A law that differs by corpus, and one with an error of its own."""
+    monkeypatch.setattr(bl.Posterior, "status", ())
+    prior = Chinchilla.prior()
+    pooled = near_the_prior(bl.Pooled(prior, {"corpus": ["one", "other"]}, by="corpus"))
+    each = bl.choose(pooled, flops=1e22, corpus=["one", "other"])
+    assert each.action.index.tolist() == [(1e22, "one"), (1e22, "other")]
+    assert "corpus = other" in each.page(1)
+    off = near_the_prior(bl.Discrepant(prior, {"params": [1e8, 1e9], "tokens": [1e9, 1e10]}))
+    found = bl.choose(off, flops=1e22)
+    lost = found.draws["loss"].sel(option="recommended") - bl.allocate(off, flops=1e22).draws["loss"]
+    np.testing.assert_allclose(found.draws["regret"].sel(option="recommended"), lost, atol=1e-5)
