@@ -20,6 +20,7 @@ from bayeslaw._worlds import Outcomes, Worlds, ranges_of
 _SIDE = {1: (65, 9, 0.25), 2: (33, 9, 0.25), 3: (13, 5, 0.5), 4: (7, 5, 0.5)}
 _MANY = (5, 3, 0.5)
 _STEP = 2e-4  # of the box: the risk is flat at its least, so that a finer choice is worth nothing
+_SHARP = 2e-6  # the same where a limit ends what can be chosen: there it is not flat
 _MOVES = 30  # of a window, at most
 
 
@@ -85,7 +86,8 @@ def find(worlds: Worlds, few: Worlds, scenario: int, aim: Aim) -> Found:
         left -= 1
         if not moving.any() or left < 0:
             width *= shrink
-        if not size or width <= _STEP * (narrow - 1) * shrink:
+        step = _SHARP if aim.limits or (rank.possible < 1).any() else _STEP
+        if not size or width <= step * (narrow - 1) * shrink:
             break
     rank, last = rank.take(every * near.shape[1] + place), last.take(every * near.shape[1] + place)
     item = int(rank.best()[0])

@@ -177,7 +177,7 @@ def test_the_least_that_is_sure_to_be_enough(posterior: bl.Posterior) -> None:
         middle = np.sqrt(low * high)
         risk = bl.choose(posterior, flops=middle, risk=bl.Quantile(0.9)).summary()["risk"].iloc[0]
         low, high = (middle, high) if risk > 2.1 else (low, middle)
-    assert chosen(found, "flops") == pytest.approx(low, rel=0.01)  # 2e-4 of a box of ten decades is 0.5 %
+    assert chosen(found, "flops") == pytest.approx(low, rel=2e-3)  # what is left of the bisection
     row = found.summary().iloc[0]
     assert 0.9 <= row["kept"] < 0.91
     plug = found.summary().iloc[1]

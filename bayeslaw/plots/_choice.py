@@ -51,10 +51,11 @@ def _along(choice: Choice, name: str, scenario: int, ax: Axes) -> None:
     ax.fill_between(at, 0, upper, color=BLUE, alpha=0.2, linewidth=0, label=f"not exceeded in {percent(0.9)} of draws")
     ax.plot(at, regret, color=BLUE, linewidth=1.4, label="mean regret")
     response = str(choice.draws.attrs["response"])
-    for option, face, text in ((RECOMMENDED, VERMILLION, "recommended"), (PLUG_IN, "white", "at the posterior mean")):
+    for option, size, text in ((PLUG_IN, 9, "at the posterior mean"), (RECOMMENDED, 5, "recommended")):
         one = choice.draws.isel(scenario=scenario).sel(option=option)
         x, y = one[label_of(name, response)].item(), np.nanmean(one["regret"].to_numpy())
-        ax.plot(x, y, "o", color=VERMILLION, markerfacecolor=face, markersize=6, linestyle="", zorder=3, label=text)
+        face = VERMILLION if option == RECOMMENDED else "white"
+        ax.plot(x, y, "o", color=VERMILLION, markerfacecolor=face, markersize=size, linestyle="", zorder=3, label=text)
     if isinstance(choice.decision.choose[name], LogRange):
         log_axis(ax, "x", name)
     ax.set_ylim(bottom=0)
