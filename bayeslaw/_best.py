@@ -21,6 +21,7 @@ _SIDE = {1: (65, 9, 0.25), 2: (33, 9, 0.25), 3: (13, 5, 0.5), 4: (7, 5, 0.5)}
 _MANY = (5, 3, 0.5)
 _STEP = 2e-4  # of the box: the risk is flat at its least, so that a finer choice is worth nothing
 _SHARP = 2e-6  # the same where a limit ends what can be chosen: there it is not flat
+_ALL = 0.2  # of the box: windows below this are looked at with all draws
 _MOVES = 30  # of a window, at most
 
 
@@ -73,8 +74,9 @@ def find(worlds: Worlds, few: Worlds, scenario: int, aim: Aim) -> Found:
     while True:
         if size:
             near = _window(units, around, width)
-        last = at(worlds, near)
-        rank = ranked(last, worlds.weights, aim)
+        where = few if size and width > _ALL else worlds
+        last = at(where, near)
+        rank = ranked(last, where.weights, aim)
         place = rank.best(items)
         before, units = units, near[every, place]
         if size:
@@ -86,7 +88,7 @@ def find(worlds: Worlds, few: Worlds, scenario: int, aim: Aim) -> Found:
         left -= 1
         if not moving.any() or left < 0:
             width *= shrink
-        step = _SHARP if aim.limits or (rank.possible < 1).any() else _STEP
+        step = _SHARP if aim.limits or (rank.possible < 1 - 1e-9).any() else _STEP
         if not size or width <= step * (narrow - 1) * shrink:
             break
     rank, last = rank.take(every * near.shape[1] + place), last.take(every * near.shape[1] + place)
@@ -140,7 +142,7 @@ def _own_optima(
     own = near[np.arange(items), place]
     width = wide * (2 / (_SIDE.get(size, _MANY)[1] - 1))
     around = points(np.array([-0.5, -0.25, 0.25, 0.5]) if size == 1 else np.linspace(-0.5, 0.5, 5), size)
-    for _ in range(min(size, 1) * (7 if size == 1 else 4)):
+    for _ in range(min(size, 1) * (7 if size == 1 else 3)):
         mine = _window(own, around, width)
         place, best = best_in_each(at(worlds, mine), aim.limits, items)
         own, width = _pick(mine, place), width / 2

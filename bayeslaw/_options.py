@@ -15,7 +15,7 @@ from bayeslaw._ranked import Aim, ranked
 from bayeslaw._worlds import Outcomes, Worlds, in_order, menus_of, ranges_of
 
 RECOMMENDED, PLUG_IN = "recommended", "plug-in"
-_POINTS = 41  # of a landscape, for each range
+_POINTS = 31  # of a landscape, for each range
 _OTHERS = 4  # items of the menus beside the best that are compared in full
 
 

@@ -132,11 +132,16 @@ def _regret(choice: "Choice", table: pd.DataFrame, prob: float) -> str:
 
     plug = table.iloc[1]
     text = f"{words(table.iloc[0])}; the optimum at the posterior mean: "
-    same = all(plug[name] == table.iloc[0][name] for name in choice.decision.choose)
+    same = all(_alike(plug[name], table.iloc[0][name]) for name in choice.decision.choose)
     text += "the same plan" if same else words(plug) if np.isfinite(plug["regret"]) else "cannot be had"
     if choice.aim.limits and not same:
         text += f", within the limits in {_share(plug['kept'])} of draws"
     return text
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """The same name, or the same number but for the step of the search."""
+    return one == other if isinstance(one, str) else bool(np.isclose(one, other, rtol=2e-3))
 
 
 def _near(choice: "Choice", scenario: int) -> str:
