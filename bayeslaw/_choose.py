@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayeslaw._best import Found, find
-from bayeslaw._decision import Decision, Least
+from bayeslaw._decision import Decision
 from bayeslaw._drivers import drivers_of
 from bayeslaw._errors import InputError, Status
 from bayeslaw._options import RECOMMENDED, asked_of, label_of, landscape, menu, options_of, regions
@@ -163,37 +163,33 @@ def solve(worlds: Worlds, aim: Aim, notes: list[Status]) -> Choice:
     draws = options_of(worlds, aim, found)
     status = [one for member in worlds.members for one in serious(member.posterior)] + notes
     status += _statuses(worlds, draws, found)
-    for member in worlds.members if len(worlds.members) == 1 else ():
+    for member in worlds.members:
         status += far(member.posterior, _typical(draws, member.posterior))
-    priors = [member.posterior for member in worlds.members]
-    law, noise = (", ".join(dict.fromkeys(type(one).__name__ for one in parts)) for parts in (
-        [one.prior for one in priors], [one.noise_prior for one in priors]
-    ))  # fmt: skip
+    joints = [member.posterior.joint for member in worlds.members]
+    law, noise = (_names([getattr(one, part) for one in joints]) for part in ("law", "noise"))
     return Choice(
         draws, menu(worlds, aim, found), landscape(worlds, aim, found), regions(worlds, found),
         drivers_of(worlds, draws), decision, aim, law, noise, tuple(dict.fromkeys(status)),
     )  # fmt: skip
 
 
+def _names(parts: list[Any]) -> str:
+    return ", ".join(dict.fromkeys(type(one).__name__ for one in parts))
+
+
 def _statuses(worlds: Worlds, draws: xr.Dataset, found: list[Found]) -> list[Status]:
+    """What to know about the plans: edges of the box, draws in which they cannot be had, what they leave open."""
     decision, notes = worlds.decision, []
     one = draws.sel(option=RECOMMENDED)
     for i, here in enumerate(found):
         asked = asked_of(worlds, i)
-        edges = [n for n, u in zip(ranges_of(decision), here.unit, strict=True) if not _EDGE < u < 1 - _EDGE]
-        for name, space in menus_of(decision).items():
-            if space.ordered_ends and one[label_of(name, worlds.response)].to_numpy()[i] in (
-                space.values[0],
-                space.values[-1],
-            ):
-                edges.append(name)
-        for name in edges:
-            notes.append(
-                Status(
-                    f"{asked}the choice of {name} lies on the edge of the search box, {decision.choose[name]!r}: it "
-                    "may be beyond. Widen it by decision.within(...), or read the edge as the answer."
-                )
+        notes += [
+            Status(
+                f"{asked}the choice of {name} lies on the edge of the search box, {decision.choose[name]!r}: it may be "
+                "beyond. Widen it by decision.within(...), or read the edge as the answer."
             )
+            for name in _at_edge(worlds, here)
+        ]
         possible = 1 - float(np.isnan(one["objective"].to_numpy()[..., i]).mean())
         if possible < 1:
             notes.append(
@@ -202,14 +198,22 @@ def _statuses(worlds: Worlds, draws: xr.Dataset, found: list[Found]) -> list[Sta
         none = float(np.mean(~np.isfinite(here.optimum)))
         if none > 0:
             notes.append(Status(f"{asked}in {none:.1%} of draws nothing keeps what is asked for: no regret there."))
-    moving = [
-        str(name) for name in draws.attrs["report"]
-        if name not in (worlds.response, worlds.response + NEW_RUN) and _moves(one[name].to_numpy())
-    ]  # fmt: skip
+    own = (worlds.response, worlds.response + NEW_RUN)
+    moving = [str(n) for n in draws.attrs["report"] if n not in own and _moves(one[n].to_numpy())]
     if moving:
         text = f"{', '.join(moving)} differ from draw to draw, by the law or by what is not known of the question: "
         notes.append(Status(f"{text}only {', '.join(decision.choose)} are fixed by the choice, the rest follows."))
     return notes
+
+
+def _at_edge(worlds: Worlds, found: Found) -> list[str]:
+    """What is chosen at an end of its range, or of a menu that goes on beyond it."""
+    names = [n for n, u in zip(ranges_of(worlds.decision), found.unit, strict=True) if not _EDGE < u < 1 - _EDGE]
+    items = worlds.members[0].items
+    for j, (name, space) in enumerate(menus_of(worlds.decision).items()):
+        if space.ordered_ends and items[found.item, j] in (space.values[0], space.values[-1]):
+            names.append(name)
+    return names
 
 
 def _moves(array: np.ndarray) -> bool:
@@ -228,11 +232,3 @@ def _typical(draws: xr.Dataset, posterior: Posterior) -> dict[str, np.ndarray]:
             array = one[name].to_numpy()
             found[name] = np.nanmedian(array, axis=(0, 1)) if array.ndim == 3 else np.atleast_1d(array)
     return found
-
-
-def objective_name(choice: Choice) -> str:
-    """What is minimised, in a word."""
-    objective = choice.decision.objective
-    if objective is None:
-        return str(choice.draws.attrs["response"])
-    return objective.column if isinstance(objective, Least) else "the decision's objective"

@@ -119,9 +119,9 @@ class Decision:
         """
         for name in spaces:
             if name not in (*self.choose, *self.given):
+                given = f", and is given {', '.join(self.given)}" if self.given else ""
                 raise InputError(
-                    f"{name!r} is not chosen in this decision; it chooses {', '.join(self.choose)}"
-                    f"{f' and is given {chr(44).join(self.given)}' if self.given else ''}."
+                    f"{name!r} is not chosen in this decision; it chooses {', '.join(self.choose)}{given}."
                 )
         freed = tuple(name for name in spaces if name in self.given)
         return dataclasses.replace(

@@ -23,14 +23,14 @@ def drivers_of(worlds: Worlds, draws: xr.Dataset) -> pd.DataFrame:
     one = draws.sel(option="recommended")
     optima = [str(name) for name in draws.data_vars if str(name).startswith("best_")]
     quantities = [draws.attrs["response"], *(optima or ["regret"])]
-    causes = {name: rankdata(array) for name, array in _causes(worlds)}
+    causes = {name: rankdata(array, nan_policy="omit") for name, array in _causes(worlds)}
     laws = in_order(worlds, np.repeat(np.arange(len(worlds.members)), [len(m) for m in worlds.members])).ravel()
     rows = []
     for i in range(draws.sizes["scenario"]):
         for name in quantities:
             values = one[name].to_numpy()[..., i].ravel()
             known = np.isfinite(values)
-            if known.sum() < 3 or np.ptp(values[known]) == 0:
+            if known.sum() < 3 or np.ptp(values[known]) <= 1e-9 * np.abs(values[known]).max():  # does not vary
                 continue
             shares = _shares(rankdata(values[known]), laws[known], {n: a[known] for n, a in causes.items()})
             best = sorted(shares.items(), key=lambda item: -item[1])[:_KEPT]

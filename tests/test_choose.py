@@ -243,6 +243,10 @@ def test_one_action_for_all_laws_of_a_stack(posterior: bl.Posterior) -> None:
     at = {"params": chosen(found, "params"), "tokens": BUDGET / (6 * chosen(found, "params"))}
     np.testing.assert_allclose(best["loss"], bl.predict(stack, at).draws["loss"], rtol=1e-12)
     assert found.drivers.query("quantity == 'best_params'")["driver"].iloc[0] == "law"
+    # Of the loss, the floor of each law in its part of what lies within laws, and what lies between them.
+    shares = found.drivers.query("quantity == 'loss'").set_index("driver")["share"]
+    assert {"law", "plain: E", "tight: E"} <= set(shares.index)
+    assert shares[["law", "plain: E", "tight: E"]].sum() <= 1
     one = bl.choose(bl.stack({"plain": posterior}), flops=BUDGET)
     assert chosen(one, "params") == alone["plain"]
     other = bl.stack({"plain": posterior, "box": bl.fit(Overtraining, runs, noise=bl.StudentT, seed=2)}, method="equal")
