@@ -22,6 +22,7 @@ _MANY = (5, 3, 0.5)
 _STEP = 2e-4  # of the box: the risk is flat at its least, so that a finer choice is worth nothing
 _SHARP = 2e-6  # the same where a limit ends what can be chosen: there it is not flat
 _ALL = 0.2  # of the box: windows below this are looked at with all draws
+_ALONG = 33  # points for the optima of all draws along a single range, where they cost little
 _MOVES = 30  # of a window, at most
 
 
@@ -134,15 +135,17 @@ def _own_optima(
     low, high = (
         np.where(none, end, f(np.where(none, end, kept), axis=0)) for f, end in ((np.nanmin, 0.0), (np.nanmax, 1.0))
     )
-    wide = np.maximum(1.5 * (high - low), 0.02)
+    wide = np.maximum(2.0 * (high - low), 0.02)
     middle = (low + high) / 2
+    if size == 1:
+        around = points(np.linspace(-0.5, 0.5, _ALONG), 1)
     near = np.clip(middle[:, None] + wide[:, None] * around, 0, 1)  # (items, actions, ranges)
     near = np.concatenate([near, near[:, :1]], axis=1) if size else near  # as many as elsewhere: one program
     place, best = best_in_each(at(worlds, near), aim.limits, items)
     own = near[np.arange(items), place]
-    width = wide * (2 / (_SIDE.get(size, _MANY)[1] - 1))
+    width = wide * (2 / ((_ALONG if size == 1 else _SIDE.get(size, _MANY)[1]) - 1))
     around = points(np.array([-0.5, -0.25, 0.25, 0.5]) if size == 1 else np.linspace(-0.5, 0.5, 5), size)
-    for _ in range(min(size, 1) * (7 if size == 1 else 3)):
+    for _ in range(min(size, 1) * (6 if size == 1 else 4)):
         mine = _window(own, around, width)
         place, best = best_in_each(at(worlds, mine), aim.limits, items)
         own, width = _pick(mine, place), width / 2

@@ -17,13 +17,13 @@ def drivers_of(worlds: Worlds, draws: xr.Dataset) -> pd.DataFrame:
 
     The quantities are the response at the recommended action, and the optimum of each draw (the regret where only names
     are chosen). For a parameter the share is the squared rank correlation; of several laws each has its part of the
-    variance within laws, and `law` is what lies between them. Shares of parameters that go together add up to more
-    than one.
+    variance within laws, and `law` is what lies between them; of a vector of parameters (offsets of groups) its parts
+    add up. Shares of parameters that go together add up to more than one.
     """
     one = draws.sel(option="recommended")
     optima = [str(name) for name in draws.data_vars if str(name).startswith("best_")]
     quantities = [draws.attrs["response"], *(optima or ["regret"])]
-    causes = {name: rankdata(array, nan_policy="omit") for name, array in _causes(worlds)}
+    causes = {name: rankdata(array, axis=1, nan_policy="omit") for name, array in _causes(worlds)}
     laws = in_order(worlds, np.repeat(np.arange(len(worlds.members)), [len(m) for m in worlds.members])).ravel()
     rows = []
     for i in range(draws.sizes["scenario"]):
@@ -32,25 +32,24 @@ def drivers_of(worlds: Worlds, draws: xr.Dataset) -> pd.DataFrame:
             known = np.isfinite(values)
             if known.sum() < 3 or np.ptp(values[known]) <= 1e-9 * np.abs(values[known]).max():  # does not vary
                 continue
-            shares = _shares(rankdata(values[known]), laws[known], {n: a[known] for n, a in causes.items()})
+            shares = _shares(rankdata(values[known]), laws[known], {n: a[:, known] for n, a in causes.items()})
             best = sorted(shares.items(), key=lambda item: -item[1])[:_KEPT]
             rows += [(i, name, *pair) for pair in best]
     return pd.DataFrame(rows, columns=["scenario", "quantity", "driver", "share"])
 
 
 def _causes(worlds: Worlds) -> Iterator[tuple[str, np.ndarray]]:
-    """What varies, by name, a value for each draw in the order of (chain, draw); NaN where another law holds."""
+    """What varies, by name, (parts, draws) in the order of (chain, draw); NaN where another law holds."""
     several = len(worlds.members) > 1
     for one in worlds.members:
         rows = worlds.laws() == one.name
         for site, values in one.values.items():
-            for index in np.ndindex(values.shape[1:]):
-                array = np.full(len(worlds), np.nan)
-                array[rows] = values[(slice(None), *index)]
-                label = site + (f"[{','.join(map(str, index))}]" if index else "")
-                yield f"{one.name}: {label}" if several else label, in_order(worlds, array).ravel()
+            array = np.full((len(worlds), int(np.prod(values.shape[1:]))), np.nan)
+            array[rows] = values.reshape(len(values), -1)
+            yield f"{one.name}: {site}" if several else site, in_order(worlds, array).reshape(len(worlds), -1).T
     for name in worlds.members[0].uncertain:
-        yield name, in_order(worlds, np.concatenate([one.uncertain[name] for one in worlds.members])).ravel()
+        array = np.concatenate([one.uncertain[name] for one in worlds.members])
+        yield name, in_order(worlds, array).reshape(1, -1)
 
 
 def _shares(ranks: np.ndarray, laws: np.ndarray, causes: dict[str, np.ndarray]) -> dict[str, float]:
@@ -59,10 +58,15 @@ def _shares(ranks: np.ndarray, laws: np.ndarray, causes: dict[str, np.ndarray]) 
     if len(np.unique(laws)) > 1:
         means = {law: ranks[laws == law].mean() for law in np.unique(laws)}
         found["law"] = sum((laws == law).sum() * (mean - ranks.mean()) ** 2 for law, mean in means.items()) / total
-    for name, cause in causes.items():
-        here = np.isfinite(cause)
-        if here.sum() < 3 or np.ptp(cause[here]) == 0 or np.ptp(ranks[here]) == 0:
+    for name, parts in causes.items():
+        here = np.isfinite(parts[0])
+        if here.sum() < 3 or np.ptp(ranks[here]) == 0:
             continue
-        within = ranks[here].var() * here.sum() / total
-        found[name] = float(np.corrcoef(ranks[here], cause[here])[0, 1] ** 2 * within)
+        mine = ranks[here] - ranks[here].mean()
+        each = parts[:, here] - parts[:, here].mean(axis=1, keepdims=True)
+        varies = (each**2).sum(axis=1) > 0
+        square = (each[varies] @ mine) ** 2 / ((each[varies] ** 2).sum(axis=1) * (mine @ mine))
+        chance = 1 / here.sum() if len(parts) > 1 else 0.0  # of many parts each seems to go a little with anything
+        share = float(np.clip(np.sum(square - chance), 0.0, 1.0))
+        found[name] = share * float(mine @ mine) / total
     return found
