@@ -96,9 +96,9 @@ def test_a_decision_answers_to_choose(law: type[bl.AbstractLaw], name: str, monk
             assert 0 < share <= 1 + 1e-9
     if decision.objective is None:
         lost = choice.draws[posterior.response].sel(option="recommended") - optimum[posterior.response]
-        np.testing.assert_allclose(
-            choice.draws["regret"].sel(option="recommended"), lost, atol=1e-5 * abs(best["median"])
-        )
+        # With four ranges the optimum of a draw is found to a hundredth of the regret.
+        near = 1e-5 * abs(best["median"]) + 0.01 * float(lost.max())
+        np.testing.assert_allclose(choice.draws["regret"].sel(option="recommended"), lost, atol=near)
     assert decision.question in choice.page()
     assert "Recommended" in choice.page() or not decision.choose
 
