@@ -12,6 +12,7 @@ from bayeslaw._decision import Decision
 from bayeslaw._distance import far
 from bayeslaw._drivers import drivers_of
 from bayeslaw._errors import InputError, Status
+from bayeslaw._law import named
 from bayeslaw._options import RECOMMENDED, asked_of, label_of, landscape, menu, options_of, regions
 from bayeslaw._posterior import Posterior, check_prob
 from bayeslaw._predict import NEW_RUN, serious
@@ -167,15 +168,12 @@ def solve(worlds: Worlds, aim: Aim, notes: list[Status]) -> Choice:
     for member in worlds.members:
         status += far(member.posterior, _typical(draws, member.posterior))
     joints = [member.posterior.joint for member in worlds.members]
-    law, noise = (_names([getattr(one, part) for one in joints]) for part in ("law", "noise"))
+    law = ", ".join(dict.fromkeys(named(one.law) for one in joints))
+    noise = ", ".join(dict.fromkeys(type(one.noise).__name__ for one in joints))
     return Choice(
         draws, menu(worlds, aim, found), landscape(worlds, aim, found), regions(worlds, found),
         drivers_of(worlds, draws), decision, aim, law, noise, tuple(dict.fromkeys(status)),
     )  # fmt: skip
-
-
-def _names(parts: list[Any]) -> str:
-    return ", ".join(dict.fromkeys(type(one).__name__ for one in parts))
 
 
 def _statuses(worlds: Worlds, draws: xr.Dataset, found: list[Found]) -> list[Status]:

@@ -122,7 +122,7 @@ def test_formula(posterior240: bl.Posterior) -> None:
     slope = {n: (log_mean(**{n: at[n] + h}) - log_mean(**{n: at[n] - h})) / (2 * h) for n, h in steps.items()}
     share = 1 - at["E"] / np.exp(log_mean())
     taken = sum(slope[name] * np.asarray(law.slopes[name]) for name in at)
-    off = one["size"] * (share * phi - taken) @ one["weights"]
+    off = one["size"] * (share * phi - taken) @ one["misfit"]
     assert float(law.mean(**columns)) == pytest.approx(float(base(**columns)) * np.exp(off), rel=1e-6)
 
 
@@ -171,7 +171,7 @@ def test_every_verb_takes_it(posterior: bl.Posterior, tmp_path: Path) -> None:
     corrected = bl.misfit(posterior)
     assert corrected is bl.misfit(posterior)
     assert corrected.ok, corrected.status
-    assert set(corrected.draws) == {"size", "weights"} | {
+    assert set(corrected.draws) == {"size", "misfit"} | {
         name if name.startswith("noise.") else f"base.{name}" for name in posterior.draws
     }
     far = {"params": "70B", "tokens": "1.4T"}
