@@ -21,22 +21,31 @@ _WHERE = {
     "Allocation": "_allocate",
     "Alternatives": "_alternatives",
     "Asymmetric": "_penalty",
+    "AtLeast": "_risk",
+    "AtMost": "_risk",
     "Backtest": "_backtest",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
     "Check": "_check",
+    "Choice": "_choose",
     "Choices": "_decision",
     "Comparison": "_compare",
+    "CVaR": "_risk",
     "Decision": "_decision",
     "Discrepant": "_discrepancy",
+    "Expectation": "_risk",
+    "Feasible": "_risk",
     "Forecaster": "_forecaster",
+    "Front": "_pareto",
     "InputError": "_errors",
     "Integers": "_decision",
     "LogLinear": "_penalty",
     "LogNormal": "_noise",
     "LogRange": "_decision",
     "MeanLogNormal": "_noise",
+    "MeanVariance": "_risk",
     "Misfit": "_misfit",
+    "Miss": "_risk",
     "Normal": "_noise",
     "OneSided": "_noise",
     "Penalised": "_penalised",
@@ -46,17 +55,20 @@ _WHERE = {
     "Prediction": "_predict",
     "PseudoHuber": "_penalty",
     "Quadratic": "_penalty",
+    "Quantile": "_risk",
     "Range": "_decision",
     "Scalar": "_tree",
     "Stack": "_stack",
     "Status": "_errors",
     "StudentT": "_noise",
     "UntunedT": "_noise",
+    "WorstCase": "_risk",
     "allocate": "_allocate",
     "alternatives": "_alternatives",
     "backtest": "_backtest",
     "cheapest": "_target",
     "check": "_check",
+    "choose": "_choose",
     "compare": "_compare",
     "fetch_chinchilla_epoch": "datasets",
     "fetch_double_descent": "datasets",
@@ -91,6 +103,7 @@ _WHERE = {
     "make_chinchilla": "datasets",
     "misfit": "_misfit",
     "model": "_tree",
+    "pareto": "_pareto",
     "predict": "_predict",
     "simulate": "_predict",
     "stack": "_stack",
@@ -111,6 +124,8 @@ if TYPE_CHECKING:
     from bayeslaw._backtest import backtest as backtest
     from bayeslaw._check import Check as Check
     from bayeslaw._check import check as check
+    from bayeslaw._choose import Choice as Choice
+    from bayeslaw._choose import choose as choose
     from bayeslaw._compare import Comparison as Comparison
     from bayeslaw._compare import compare as compare
     from bayeslaw._counts import BetaBinomial as BetaBinomial
@@ -138,6 +153,8 @@ if TYPE_CHECKING:
     from bayeslaw._noise import OneSided as OneSided
     from bayeslaw._noise import StudentT as StudentT
     from bayeslaw._noise import UntunedT as UntunedT
+    from bayeslaw._pareto import Front as Front
+    from bayeslaw._pareto import pareto as pareto
     from bayeslaw._penalised import Penalised as Penalised
     from bayeslaw._penalty import Asymmetric as Asymmetric
     from bayeslaw._penalty import LogLinear as LogLinear
@@ -149,6 +166,15 @@ if TYPE_CHECKING:
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
+    from bayeslaw._risk import AtLeast as AtLeast
+    from bayeslaw._risk import AtMost as AtMost
+    from bayeslaw._risk import CVaR as CVaR
+    from bayeslaw._risk import Expectation as Expectation
+    from bayeslaw._risk import Feasible as Feasible
+    from bayeslaw._risk import MeanVariance as MeanVariance
+    from bayeslaw._risk import Miss as Miss
+    from bayeslaw._risk import Quantile as Quantile
+    from bayeslaw._risk import WorstCase as WorstCase
     from bayeslaw._saved import load as load
     from bayeslaw._stack import Stack as Stack
     from bayeslaw._stack import stack as stack

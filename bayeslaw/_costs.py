@@ -13,6 +13,11 @@ import numpy as np
 
 from bayeslaw._accelerators import ACCELERATORS as ACCELERATORS
 from bayeslaw._accelerators import Accelerator as Accelerator
+from bayeslaw._bills import days_on as days_on
+from bayeslaw._bills import dollars_on as dollars_on
+from bayeslaw._bills import hours_on as hours_on
+from bayeslaw._bills import serving_bytes as serving_bytes
+from bayeslaw._bills import weight_bytes as weight_bytes
 
 # --- FLOPs of tokens --------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ the law, so the search runs over a plain box.
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +98,7 @@ class Decision:
     - `objective(law, columns)`: what to minimise; the law's mean when left out.
     - `closed_form(law, **given)`: the optimum of `choose` by formula, if there is one.
     - `inner(law, columns)`: the law that `derive` is given, where that is not the posterior's own (`through`).
+    - `beside`: more columns of a plan, each a function of others by name; see `also`.
     """
 
     question: str
@@ -107,16 +109,42 @@ class Decision:
     objective: Callable[[Any, Mapping[str, Any]], Any] | None = None
     closed_form: Callable[..., Mapping[str, Any]] | None = None
     inner: Callable[[Any, Mapping[str, Any]], Any] | None = None
+    beside: Mapping[str, Callable[..., Any]] = dataclasses.field(default_factory=dict)
 
     def within(self, **spaces: Space) -> "Decision":
         """The same decision with other places to look: `compute_optimal.within(params=Choices((7e9, 70e9)))`.
 
-        It has no closed form: the formula knows nothing of the new limits.
+        What was given can be chosen too: `within(flops=LogRange(1e20, 1e26))` asks for the budget as well. It has no
+        closed form: the formula knows nothing of the new limits.
         """
         for name in spaces:
-            if name not in self.choose:
-                raise InputError(f"{name!r} is not chosen in this decision; it chooses {', '.join(self.choose)}.")
-        return dataclasses.replace(self, choose={**self.choose, **spaces}, closed_form=None)
+            if name not in (*self.choose, *self.given):
+                given = f", and is given {', '.join(self.given)}" if self.given else ""
+                raise InputError(
+                    f"{name!r} is not chosen in this decision; it chooses {', '.join(self.choose)}{given}."
+                )
+        freed = tuple(name for name in spaces if name in self.given)
+        return dataclasses.replace(
+            self,
+            choose={**self.choose, **spaces},
+            given=tuple(name for name in self.given if name not in freed),
+            report=(*self.report, *(name for name in freed if name not in self.report)),
+            closed_form=None,
+        )
+
+    def also(self, **columns: Callable[..., Any]) -> "Decision":
+        """The same decision whose plans have more columns, such as what they cost: `also(memory_bytes=weight_bytes)`.
+
+        Each is a function of columns by name, of the plan or of what follows from it; what else it asks for is given
+        with the rest, and its default is taken where that is left out. `bl.costs` holds such functions.
+        """
+        report = (*self.report, *(name for name in columns if name not in self.report))
+        return dataclasses.replace(self, beside={**self.beside, **columns}, report=report)
+
+    def minimising(self, column: str) -> "Decision":
+        """The same decision for the least of a column of the plan, such as a cost, in place of its own objective."""
+        question = f"Which {', '.join(self.choose)} need the least {column}?"
+        return dataclasses.replace(self, question=question, objective=Least(column), closed_form=None)
 
     def columns(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a plan: the choice, the given, and what `derive` makes of them."""
@@ -125,7 +153,10 @@ class Decision:
         known = plan
         if "law" in asked:
             known = {**plan, "law": law if self.inner is None else self.inner(law, plan)}
-        return plan | dict(self.derive(**{name: known[name] for name in asked}))
+        plan |= dict(self.derive(**{name: known[name] for name in asked}))
+        for name, function in self.beside.items():
+            plan[name] = function(**_known(name, function, plan))
+        return plan
 
     def plan(self, law: Any, choice: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """All columns of a plan: `columns`, hyperparameters at the law's optimum where they are not chosen, and what
@@ -146,7 +177,8 @@ class Decision:
 
     def check_given(self, given: Mapping[str, Any], optional: tuple[str, ...] = ()) -> None:
         """Raise `InputError` unless the wanted quantities are given, and none but these and `optional` ones."""
-        may = (*self.given, *(name for name in optional if name not in (*self.given, *self.choose)))
+        asked = dict.fromkeys((*optional, *(a for function in self.beside.values() for a in arguments(function))))
+        may = (*self.given, *(name for name in asked if name not in (*self.given, *self.choose)))
         for name in given:
             if name not in may:
                 guess = nearest(name, may)
@@ -158,6 +190,34 @@ class Decision:
         missing = [name for name in self.given if name not in given]
         if missing:
             raise InputError(f"the decision needs {', '.join(self.given)}; {', '.join(missing)} is missing.")
+
+
+@dataclass(frozen=True)
+class Least:
+    """The objective that is a column of the plan."""
+
+    column: str
+
+    def __call__(self, law: Any, plan: Mapping[str, Any]) -> Any:
+        value = derive_column(self.column, plan)
+        if value is None:
+            raise InputError(
+                f"{self.column!r}, which is to be least, is no column of the plan: {', '.join(plan)}. Add it with "
+                f"decision.also({self.column}=...)."
+            )
+        return value
+
+
+def _known(name: str, function: Callable[..., Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a function of columns: from the plan, else its defaults."""
+    found = {}
+    for one, parameter in inspect.signature(function).parameters.items():
+        value = derive_column(one, plan)
+        if value is not None:
+            found[one] = value
+        elif parameter.default is parameter.empty:
+            raise InputError(f"the column {name!r} needs {one}: give it, {one}=..., or add it with decision.also().")
+    return found
 
 
 @functools.cache

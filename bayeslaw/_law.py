@@ -227,3 +227,9 @@ class AbstractWrapper(AbstractLaw):
 
     def check_fit(self, runs: Mapping[str, np.ndarray], draws: Mapping[str, np.ndarray]) -> list[Status]:
         return list(self.base.check_fit(runs, under(draws, "base")))
+
+
+def named(law: AbstractLaw) -> str:
+    """A law in words: `Penalised(Chinchilla)`."""
+    own = type(law).__name__
+    return f"{own}({named(law.base)})" if isinstance(law, AbstractWrapper) else own

@@ -38,13 +38,13 @@ class Misfit(AbstractWrapper):
     - `rho(x)`: the reducible share of the response, 1 - floor / base: a law is not off by 5 % where 1 % is left.
     - `t(x) B`: what the law's own parameters would make of each wave at the runs; without it law and misfit would
       explain the same thing twice (Plumlee 2017). `t` is the slope of ln base in the parameters, `slopes` is B.
-    - `size`: how far the law is off, relative to the reducible response; LogNormal(log 0.1, 0.5): 4 to 23 % (90 %).
+    - `size`: how far the law is off, relative to the reducible response; LogNormal(log 0.03, 1): 0.6 to 16 % (90 %).
       At the runs themselves far less is left once the law has taken its part.
-    - `weights`: w, one for the sine and one for the cosine of each of the `waves`. `centre`: of the runs.
+    - `misfit`: w, one for the sine and one for the cosine of each of the `waves`. `centre`: of the runs.
     """
 
     size: Scalar
-    weights: Any
+    misfit: Any
     hat: AbstractLaw
     slopes: dict[str, np.ndarray]  # by the path of each parameter, (features, ...)
     centre: dict[str, float]
@@ -54,14 +54,14 @@ class Misfit(AbstractWrapper):
         self.base, self.hat, self.slopes = base, hat, dict(sorted(slopes.items()))
         self.centre, self.waves = dict(centre), waves
         self.size = dist.LogNormal(*SIZE)
-        self.weights = dist.Normal(jnp.zeros(2 * len(waves)), 1.0).to_event(1)
+        self.misfit = dist.Normal(jnp.zeros(2 * len(waves)), 1.0).to_event(1)
 
     @classmethod
     def prior(cls) -> "Misfit":
         raise InputError("Misfit is what misfit(posterior) adds to a law that is fitted.")
 
     def mean(self, **columns: Array) -> Array:  # type: ignore[override]
-        step = self.size * jnp.asarray(self.weights)
+        step = self.size * jnp.asarray(self.misfit)
 
         def move(path: str, leaf: Any) -> Any:
             return jnp.tensordot(step, self.slopes[path], 1) if path in self.slopes else jnp.zeros_like(leaf)
@@ -81,7 +81,7 @@ class Misfit(AbstractWrapper):
         return self.base.tuned(columns)
 
     def deviations(self) -> Mapping[str, str]:
-        return {"weights": "size", **super().deviations()}
+        return {"misfit": "size", **super().deviations()}
 
     def decisions(self) -> Mapping[str, Decision]:
         """The base law's, without their closed forms: a formula of the base law knows nothing of the rest."""
@@ -186,7 +186,7 @@ def _made(posterior: Posterior) -> Posterior:
     }
     hat = posterior.joint.fill(at).law
     law = Misfit(posterior.prior, hat, by_name, centre, waves)
-    return _joined(posterior, law, {"size": size, "weights": weights}, factor)
+    return _joined(posterior, law, {"size": size, "misfit": weights}, factor)
 
 
 def _joined(posterior: Posterior, law: Misfit, own: Mapping[str, np.ndarray], factor: np.ndarray) -> Posterior:

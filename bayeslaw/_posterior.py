@@ -17,6 +17,7 @@ import xarray as xr
 from bayeslaw._columns import COLUMNS
 from bayeslaw._errors import InputError, Status
 from bayeslaw._identify import prior_draws
+from bayeslaw._law import named
 from bayeslaw._status import diagnostics_of, prior_status, sampler_status
 from bayeslaw._tree import Joint, fill, float64
 
@@ -202,7 +203,7 @@ class Posterior:
     def __repr__(self) -> str:
         chains, draws = self.shape
         return (
-            f"Posterior of {type(self.prior).__name__} with {type(self.noise_prior).__name__} noise: "
+            f"Posterior of {named(self.prior)} with {type(self.noise_prior).__name__} noise: "
             f"{len(self.runs)} runs, {chains} x {draws} draws, {'ok' if self.ok else 'NOT OK, see .status'}"
         )
 

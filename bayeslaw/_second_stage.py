@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import chi2, norm, qmc
 
 # Chosen on the development half of benchmarks/extrapolation; docs/extrapolation.md says how.
-SIZE = log(0.1), 0.5  # LogNormal: of the misfit
+SIZE = log(0.03), 1.0  # LogNormal: of the misfit
 _REACH = 3 * log(10.0)  # in ln x: runs say much of what lies within it, and nothing of what lies much further
 _NOISE = 0.3  # sd of the log of the factor on the noise
 _WAVES = 128

@@ -338,3 +338,18 @@ def test_public() -> None:
     assert "costs" in dir(bl)
     with pytest.raises(TypeError):
         costs.ACCELERATORS["H100"] = A100  # type: ignore[index]
+
+
+# --- Bills as columns of a plan ---------------------------------------------------------------------------------------
+
+
+def test_bills_are_the_formulas_in_turn() -> None:
+    """Ours: 1e24 FLOPs on H100s at 40 % of 989 TFLOP/s."""
+    flops, hours = 1e24, costs.accelerator_hours(costs.seconds(1e24, 989e12, 0.4))
+    assert costs.hours_on("H100")(flops, 0.4) == pytest.approx(hours)
+    assert costs.dollars_on("H100")(flops, 0.4, 2.5) == pytest.approx(costs.dollars(hours, 2.5))
+    assert costs.days_on(costs.ACCELERATORS["H100"])(flops, 0.4, 1024) == pytest.approx(hours / 1024 / 24)
+    assert costs.weight_bytes(70e9) == 140e9
+    assert costs.serving_bytes(70e9, 1e5, 327_680, bits=4) == 35e9 + 327_680 * 1e5
+    with pytest.raises(bl.InputError, match=r"'h100' is not one of .*Did you mean 'H100'"):
+        costs.hours_on("h100")

@@ -95,8 +95,10 @@ def test_a_law_that_holds_is_left_alone() -> None:
     assert np.abs(np.median(honest, 0) - np.median(alone, 0)).max() < 0.004
     assert honest.std(0).max() < 0.006
     corrected = bl.misfit(fitted)
-    assert np.median(corrected.draws["noise.scale"]) == pytest.approx(0.003, rel=0.2)
-    assert np.median(corrected.draws["size"]) < 0.1
+    # Little of the noise is taken for misfit, which is found smaller than before the runs were seen.
+    left = np.median(corrected.draws["noise.scale"]) / np.median(fitted.draws["noise.scale"])
+    assert 0.8 < left < 1.1
+    assert np.median(corrected.draws["size"]) < 0.08
 
 
 @float64
@@ -120,7 +122,7 @@ def test_formula(posterior240: bl.Posterior) -> None:
     slope = {n: (log_mean(**{n: at[n] + h}) - log_mean(**{n: at[n] - h})) / (2 * h) for n, h in steps.items()}
     share = 1 - at["E"] / np.exp(log_mean())
     taken = sum(slope[name] * np.asarray(law.slopes[name]) for name in at)
-    off = one["size"] * (share * phi - taken) @ one["weights"]
+    off = one["size"] * (share * phi - taken) @ one["misfit"]
     assert float(law.mean(**columns)) == pytest.approx(float(base(**columns)) * np.exp(off), rel=1e-6)
 
 
@@ -169,7 +171,7 @@ def test_every_verb_takes_it(posterior: bl.Posterior, tmp_path: Path) -> None:
     corrected = bl.misfit(posterior)
     assert corrected is bl.misfit(posterior)
     assert corrected.ok, corrected.status
-    assert set(corrected.draws) == {"size", "weights"} | {
+    assert set(corrected.draws) == {"size", "misfit"} | {
         name if name.startswith("noise.") else f"base.{name}" for name in posterior.draws
     }
     far = {"params": "70B", "tokens": "1.4T"}
@@ -182,7 +184,8 @@ def test_every_verb_takes_it(posterior: bl.Posterior, tmp_path: Path) -> None:
     assert (honest.upper / honest.lower).iloc[1] > 1.5 * (alone.upper / alone.lower).iloc[1]
     stacked = bl.stack({"alone": posterior, "honest": corrected}, method="equal")
     both = bl.allocate(stacked, flops=budgets).summary().xs("params", level="quantity")
-    assert (both.upper > alone.upper).all()
+    assert (both.lower < alone.lower).all()
+    assert (both.upper / both.lower > alone.upper / alone.lower).all()
     corrected.save(tmp_path / "fit.nc")
     again = bl.load(tmp_path / "fit.nc")
     assert bl.predict(again, far).draws.equals(bl.predict(corrected, far).draws)

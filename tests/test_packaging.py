@@ -94,6 +94,19 @@ def test_the_readme_on_checking_runs_as_printed(tmp_path: Path) -> None:
     assert "on params at flops" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("title", "says"),
+    [("Far beyond the runs", "Back-test of 2 methods on 2 splits"), ("One plan", "CVaR(level=0.9) of loss")],
+)
+def test_the_readme_on_forecasts_and_plans_runs_as_printed(title: str, says: str, tmp_path: Path) -> None:
+    section = (ROOT / "README.md").read_text().split(f"## {title}\n")[1]
+    script = "import matplotlib\nmatplotlib.use('Agg')\n" + section.split("```python\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+    assert "not a result" not in done.stderr
+
+
 def test_importing_is_cheap_and_the_public_names_exist() -> None:
     script = "import sys, bayeslaw; print('jax' in sys.modules, len(bayeslaw.__all__))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

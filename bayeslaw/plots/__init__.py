@@ -3,8 +3,19 @@
 from bayeslaw.plots._allocation import plot_allocation
 from bayeslaw.plots._backtest import plot_backtest
 from bayeslaw.plots._check import plot_check
+from bayeslaw.plots._choice import plot_choice
 from bayeslaw.plots._fit import plot_fit
 from bayeslaw.plots._isoflop import plot_isoflop
+from bayeslaw.plots._pareto import plot_pareto
 from bayeslaw.plots._penalty import plot_penalty
 
-__all__ = ["plot_allocation", "plot_backtest", "plot_check", "plot_fit", "plot_isoflop", "plot_penalty"]
+__all__ = [
+    "plot_allocation",
+    "plot_backtest",
+    "plot_check",
+    "plot_choice",
+    "plot_fit",
+    "plot_isoflop",
+    "plot_pareto",
+    "plot_penalty",
+]

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 
@@ -49,7 +50,7 @@ class Fits:
         key = law, len(runs)  # cuts are nested
         with self._lock:
             if key not in self._found:
-                self._found[key] = bl.fit(law, runs, method="importance", draws=500, seed=SEED, progress=False)
+                self._found[key] = bl.fit(law, runs, method="importance", chains=2, seed=SEED, progress=False)
         return self._found[key]
 
 
@@ -174,6 +175,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", "this posterior is not a result yet")  # a status of the back-test
     start, found = time.monotonic(), []
     for name in options.names or DATA:
+        jax.clear_caches()  # or the compiled programs of all data sets use up the memory maps a process may have
         found.append(backtest(name))
         print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
         print(found[-1].groupby("forecaster")[["inside_90", "width_90", "crps"]].mean().to_string(), flush=True)
