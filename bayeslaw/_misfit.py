@@ -15,6 +15,7 @@ from jaxtyping import Array
 from bayeslaw._decision import Decision, through
 from bayeslaw._discrepancy import Discrepant
 from bayeslaw._errors import InputError
+from bayeslaw._identify import prior_of
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._modes import observed
 from bayeslaw._posterior import Posterior, draws_dataset, flat
@@ -36,8 +37,9 @@ class Misfit(AbstractWrapper):
     - `phi(x)`: random waves over the logarithms of the scale columns x, whose sum is a Gaussian process with a Matern
       3/2 kernel (Rahimi and Recht 2007) with a length of three decades: smooth, but free to bend.
     - `rho(x)`: the reducible share of the response, 1 - floor / base: a law is not off by 5 % where 1 % is left.
-    - `t(x) B`: what the law's own parameters would make of each wave at the runs; without it law and misfit would
-      explain the same thing twice (Plumlee 2017). `t` is the slope of ln base in the parameters, `slopes` is B.
+    - `t(x) B`: what the law's own parameters would make of each wave at the runs, as far as their prior lets them move;
+      without it law and misfit would explain the same thing twice (Plumlee 2017). `t` is the slope of ln base in the
+      parameters, `slopes` is B.
     - `size`: how far the law is off, relative to the reducible response; LogNormal(log 0.03, 1): 0.6 to 16 % (90 %).
       At the runs themselves far less is left once the law has taken its part.
     - `misfit`: w, one for the sine and one for the cosine of each of the `waves`. `centre`: of the runs.
@@ -173,17 +175,19 @@ def _made(posterior: Posterior) -> Posterior:
     waves = waves_of(len(names))
     values = flat(posterior)
     at, fitted = _middle(posterior, values, columns, response)
-    table = Residuals(*jax.tree.map(lambda a: np.asarray(a)[: len(response)], _at_runs(
-        posterior.joint, at, observed(columns, response).columns, waves, centre
-    )))  # fmt: skip
+    spreads = prior_of(posterior.joint).spread
+    spread = {name: np.asarray(spreads[name]) for name in sorted(sites(posterior.prior))}  # as JAX orders a dict
+    padded = observed(columns, response).columns
+    found = _at_runs(posterior.joint, at, spread, padded, waves, centre)
+    table = Residuals(*(np.asarray(one)[: len(response)] for one in found))
     count = len(next(iter(values.values())))
-    slopes, weights, size, factor = second_stage(np.log(response) - fitted, table, count)
-    shapes = {name: np.shape(at[name]) for name in sites(posterior.prior)}
-    ends = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes.values())])
-    by_name = {
-        name: slopes[start:end].T.reshape(-1, *shapes[name])
-        for name, start, end in zip(shapes, ends, ends[1:], strict=False)
+    taken, weights, size, factor = second_stage(np.log(response) - fitted, table, count)
+    ends = np.cumsum([0, *(one.size for one in spread.values())])
+    steps = {
+        name: taken[start:end].T.reshape(-1, *one.shape)
+        for (name, one), start, end in zip(spread.items(), ends, ends[1:], strict=False)
     }
+    by_name = jax.tree.map(np.asarray, _moves(posterior.joint, at, spread, steps))
     hat = posterior.joint.fill(at).law
     law = Misfit(posterior.prior, hat, by_name, centre, waves)
     return _joined(posterior, law, {"size": size, "misfit": weights}, factor)
@@ -232,19 +236,38 @@ def _log_means(joint: Joint, values: Mapping[str, Any], columns: Mapping[str, An
     return jax.vmap(lambda draw: jnp.log(joint.fill(draw).mean(columns)))(values)
 
 
+def _stepped(
+    joint: Joint, at: Mapping[str, Any], spread: Mapping[str, Any], steps: Mapping[str, Any]
+) -> dict[str, Array]:
+    """The law's parameters so many sds of their prior away, on the unconstrained scale."""
+    start = joint.unconstrain(at)
+    return {name: joint.constrain({**start, name: start[name] + spread[name] * steps[name]})[name] for name in spread}
+
+
+@jax.jit
+def _moves(joint: Joint, at: Mapping[str, Any], spread: Mapping[str, Any], steps: Mapping[str, Any]) -> dict[str, Any]:
+    """What steps (features, ...) of each parameter are in its own units, to first order."""
+    zero = {name: jnp.zeros_like(one) for name, one in spread.items()}
+    return jax.vmap(lambda one: jax.jvp(lambda z: _stepped(joint, at, spread, z), (zero,), (one,))[1])(dict(steps))
+
+
 @jax.jit
 def _at_runs(
-    joint: Joint, at: Mapping[str, Any], columns: Mapping[str, Any], waves: Array, centre: Mapping[str, float]
+    joint: Joint,
+    at: Mapping[str, Any],
+    spread: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    waves: Array,
+    centre: Mapping[str, float],
 ) -> tuple[Array, ...]:
-    own = {name: jnp.asarray(at[name], dtype=float) for name in sites(joint.law)}
 
-    def logs(values: Mapping[str, Any]) -> Array:
-        return jnp.log(joint.fill({**at, **values}).mean(columns))
+    def logs(steps: Mapping[str, Any]) -> Array:
+        return jnp.log(joint.fill({**at, **_stepped(joint, at, spread, steps)}).mean(columns))
 
     filled = joint.fill(at)
-    slopes = jax.jacfwd(logs)(own)
+    slopes = jax.jacfwd(logs)({name: jnp.zeros_like(one) for name, one in spread.items()})
     rows = len(next(iter(columns.values())))
-    slopes = jnp.concatenate([slopes[name].reshape(rows, -1) for name in own], axis=1)
+    slopes = jnp.concatenate([slopes[name].reshape(rows, -1) for name in spread], axis=1)
     full = jax.vmap(filled.law.complete)(dict(columns))
     share = jax.vmap(lambda row, mean: reducible(filled.law, row, mean))(full, filled.mean(columns))
     phi = jax.vmap(lambda row: features(waves, centre, row))(dict(columns))

@@ -20,7 +20,7 @@ class Residuals(NamedTuple):
     """What is known of each run at the middle of the posterior."""
 
     features: np.ndarray  # (runs, features): rho phi
-    slopes: np.ndarray  # (runs, parameters): t
+    slopes: np.ndarray  # (runs, parameters): t, per sd of the prior
     scale: np.ndarray  # (runs,): of the noise
     df: np.ndarray  # (runs,)
 
@@ -48,7 +48,7 @@ def second_stage(
 
 
 class _Stage(NamedTuple):
-    slopes: np.ndarray  # B, (parameters, features)
+    slopes: np.ndarray  # B, (parameters, features), in sds of the prior
     stretch: np.ndarray  # (axes,): how far runs, as weighted, move along each axis of the weights
     back: np.ndarray  # (axes, features)
     along: np.ndarray  # (axes,): where they lie
@@ -59,7 +59,8 @@ class _Stage(NamedTuple):
 def _stage(left: np.ndarray, table: Residuals, away: np.ndarray) -> _Stage:
     """The normal model in which a run's precision follows from how far it was off before: outliers count for less."""
     root = np.sqrt(_precision(away, table.df)) / table.scale
-    slopes = np.linalg.lstsq(table.slopes * root[:, None], table.features * root[:, None], rcond=1e-9)[0]
+    steep = table.slopes * root[:, None]
+    slopes = np.linalg.solve(steep.T @ steep + np.eye(steep.shape[1]), steep.T @ (table.features * root[:, None]))
     own = table.features - table.slopes @ slopes
     axes, stretch, back = np.linalg.svd(own * root[:, None], full_matrices=False)
     along = axes.T @ (left * root)

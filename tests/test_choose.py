@@ -170,7 +170,7 @@ def test_a_choice_is_one_action_that_predict_knows(posterior: bl.Posterior) -> N
     found = bl.choose(posterior, flops=[1e22, "5.76e23"])
     params = found.action["params"].to_numpy()
     assert list(found.action.index.names) == ["flops"]
-    there = bl.predict(posterior, {"params": params, "tokens": np.array([1e22, BUDGET]) / (6 * params)})
+    there = bl.predict(posterior, {"params": params, "tokens": np.array([1e22, BUDGET]) / (6 * params)}, misfit=False)
     best = found.draws.sel(option="recommended")
     np.testing.assert_allclose(best["loss"], there.draws["loss"], rtol=1e-12)
     np.testing.assert_allclose(best["tokens"].isel(chain=0, draw=0), [1e22, BUDGET] / (6 * params))
@@ -281,11 +281,11 @@ def test_one_action_for_all_laws_of_a_stack(posterior: bl.Posterior) -> None:
     assert low * 1.1 < chosen(found, "params") < high / 1.1
     # The action of least mean loss over the mixture: no other of a fine grid is better.
     grid = np.geomspace(low, high, 60)
-    there = bl.predict(stack, {"params": grid, "tokens": BUDGET / (6 * grid)}).draws["loss"].mean(("chain", "draw"))
+    there = bl.predict(stack, {"params": grid, "tokens": BUDGET / (6 * grid)}, misfit=False).draws["loss"].mean(("chain", "draw"))
     best = found.draws.sel(option="recommended")
     assert float(best["loss"].mean()) <= float(there.min()) + 1e-7
     at = {"params": chosen(found, "params"), "tokens": BUDGET / (6 * chosen(found, "params"))}
-    np.testing.assert_allclose(best["loss"], bl.predict(stack, at).draws["loss"], rtol=1e-12)
+    np.testing.assert_allclose(best["loss"], bl.predict(stack, at, misfit=False).draws["loss"], rtol=1e-12)
     assert found.drivers.query("quantity == 'best_params'")["driver"].iloc[0] == "law"
     # Of the loss, the floor of each law in its part of what lies within laws, and what lies between them.
     shares = found.drivers.query("quantity == 'loss'").set_index("driver")["share"]
@@ -354,7 +354,7 @@ def test_the_probability_of_missing_a_target(posterior: bl.Posterior) -> None:
     loss = found.draws["loss"].sel(option="recommended").to_numpy()
     assert found.summary()["risk"].iloc[0] == pytest.approx((loss > 1.97).mean())
     other = bl.allocate(posterior, flops=BUDGET).draws["params"].median().item()
-    there = bl.predict(posterior, {"params": other, "tokens": BUDGET / (6 * other)}).draws["loss"].to_numpy()
+    there = bl.predict(posterior, {"params": other, "tokens": BUDGET / (6 * other)}, misfit=False).draws["loss"].to_numpy()
     assert (loss > 1.97).mean() <= (there > 1.97).mean()
     assert "probability of missing loss at most 1.97" in found.page()
 

@@ -35,6 +35,7 @@ BEGIN, END = "<!-- made by benchmarks/extrapolation/run.py -->\n", "<!-- end of 
 CUTS = (0.5, 0.65, 0.8)
 SEED = 1
 STACK = {"chinchilla": Chinchilla, "overtraining": Overtraining, "kaplan": KaplanHere}
+WEIGHTS = {"chinchilla": 0.4, "overtraining": 0.4, "kaplan": 0.2}  # the last, without a floor, is there for its doubt
 OURS, ONE, ALONE = "stack", "one law", "law alone"
 BASELINES = "huber", "simple-scaling-laws", "power law"
 
@@ -61,7 +62,8 @@ def methods_of(runs: pd.DataFrame) -> dict[str, Callable[..., Any]]:
     first = next(iter(laws.values()))
 
     def stacked(runs: pd.DataFrame) -> bl.Stack:
-        return bl.stack({name: bl.misfit(fits(law, runs)) for name, law in laws.items()}, method="equal")
+        weights = WEIGHTS if laws is STACK else {name: 1.0 for name in laws}
+        return bl.stack({name: bl.misfit(fits(law, runs)) for name, law in laws.items()}, weights=weights)
 
     found: dict[str, Callable[..., Any]] = {
         OURS: stacked,
