@@ -49,9 +49,10 @@ def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]
         return found
     seen = np.array([np.log(runs) for runs in scales.values()])
     with np.errstate(divide="ignore"):
-        away = _mahalanobis(seen, np.array([np.log(np.ravel(numbers[name])) for name in scales]))
-    most, edge = np.nanmax(away, initial=0.0), _mahalanobis(seen, seen).max()
-    if np.isfinite(most) and most > _CORNER * edge:
+        at = np.array([np.log(np.ravel(numbers[name])) for name in scales])
+    inside = ((seen.min(axis=1) <= at.T) & (seen.max(axis=1) >= at.T)).all(axis=1)
+    most, edge = max(_mahalanobis(seen, at[:, inside]), default=0.0), _mahalanobis(seen, seen).max()
+    if most > _CORNER * edge:
         text = f"scenarios lie up to {most:.1f} standard deviations from the middle of the runs, the farthest run "
         text += f"{edge:.1f}: {', '.join(scales)} are each in range but in combinations that no run came near"
         found.append(Status(f"{text}; {_resting(posterior)}."))

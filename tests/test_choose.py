@@ -281,7 +281,11 @@ def test_one_action_for_all_laws_of_a_stack(posterior: bl.Posterior) -> None:
     assert low * 1.1 < chosen(found, "params") < high / 1.1
     # The action of least mean loss over the mixture: no other of a fine grid is better.
     grid = np.geomspace(low, high, 60)
-    there = bl.predict(stack, {"params": grid, "tokens": BUDGET / (6 * grid)}, misfit=False).draws["loss"].mean(("chain", "draw"))
+    there = (
+        bl.predict(stack, {"params": grid, "tokens": BUDGET / (6 * grid)}, misfit=False)
+        .draws["loss"]
+        .mean(("chain", "draw"))
+    )
     best = found.draws.sel(option="recommended")
     assert float(best["loss"].mean()) <= float(there.min()) + 1e-7
     at = {"params": chosen(found, "params"), "tokens": BUDGET / (6 * chosen(found, "params"))}
@@ -354,7 +358,9 @@ def test_the_probability_of_missing_a_target(posterior: bl.Posterior) -> None:
     loss = found.draws["loss"].sel(option="recommended").to_numpy()
     assert found.summary()["risk"].iloc[0] == pytest.approx((loss > 1.97).mean())
     other = bl.allocate(posterior, flops=BUDGET).draws["params"].median().item()
-    there = bl.predict(posterior, {"params": other, "tokens": BUDGET / (6 * other)}, misfit=False).draws["loss"].to_numpy()
+    there = (
+        bl.predict(posterior, {"params": other, "tokens": BUDGET / (6 * other)}, misfit=False).draws["loss"].to_numpy()
+    )
     assert (loss > 1.97).mean() <= (there > 1.97).mean()
     assert "probability of missing loss at most 1.97" in found.page()
 

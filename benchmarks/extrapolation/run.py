@@ -62,7 +62,7 @@ def methods_of(runs: pd.DataFrame) -> dict[str, Callable[..., Any]]:
     first = next(iter(laws.values()))
 
     def stacked(runs: pd.DataFrame) -> bl.Stack:
-        weights = WEIGHTS if laws is STACK else {name: 1.0 for name in laws}
+        weights = WEIGHTS if laws is STACK else dict.fromkeys(laws, 1.0)
         return bl.stack({name: bl.misfit(fits(law, runs)) for name, law in laws.items()}, weights=weights)
 
     found: dict[str, Callable[..., Any]] = {
