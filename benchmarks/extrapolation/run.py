@@ -149,7 +149,7 @@ def _pair(share: str, width: float) -> str:
 
 def _bold(row: pd.Series, method: str) -> str:
     value = row[method]
-    shown = "" if np.isnan(value) else f"{100 * value:.2f}"
+    shown = "" if np.isnan(value) else f"{100 * value:.2f}" if value < 1 else "> 100"
     return f"**{shown}**" if value == row.min() else shown
 
 
@@ -167,14 +167,24 @@ def _covered(lower: pd.DataFrame, method: str) -> str:
     return f"{int((inside == 1).sum())} of {len(inside)}"
 
 
+def put(text: str) -> None:
+    """The tables into the documentation."""
+    before, rest = DOCS.read_text().split(BEGIN)
+    DOCS.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="DATA", help=f"some of {', '.join(DATA)}")
     parser.add_argument("--keep", type=Path, help="a CSV file to which the scores of each cut are written too")
+    parser.add_argument("--kept", type=Path, help="make the tables from such a file")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(DATA)):
         parser.error(f"there is no data set {unknown[0]!r}; there are {', '.join(DATA)}.")
     warnings.filterwarnings("ignore", "this posterior is not a result yet")  # a status of the back-test
+    if options.kept:
+        put(report(pd.read_csv(options.kept)))
+        return
     start, found = time.monotonic(), []
     for name in options.names or DATA:
         jax.clear_caches()  # or the compiled programs of all data sets use up the memory maps a process may have
@@ -187,8 +197,7 @@ def main() -> None:
     if options.keep:
         frame.to_csv(options.keep, index=False)
     if not options.names:
-        before, rest = DOCS.read_text().split(BEGIN)
-        DOCS.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
+        put(text)
 
 
 if __name__ == "__main__":
