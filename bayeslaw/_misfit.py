@@ -145,14 +145,17 @@ def misfit(posterior: Posterior) -> Posterior:
     No law is exact, and a credible interval of its parameters shrinks with the number of runs however wrong it is.
     What the law leaves of the runs says how far it is off, and a Gaussian process on the logarithms of the scale
     columns carries that to where no run is: near the runs it bends the law towards them, far from them it widens the
-    interval.
-    See `Misfit` for the formula, docs/extrapolation.md for what it was chosen on and how often its intervals hold.
+    interval. See `Misfit` for the formula, docs/extrapolation.md for what it was chosen on and how often its intervals
+    hold.
 
     It is a second stage: the posterior of the law stays as it is, that of the misfit follows from the residuals around
     its middle in closed form (outliers reweighted as in the noise of the fit, the size of the misfit and that of the
-    noise integrated over a grid), so it costs a fraction of a second and no new fit. `predict` does this by itself.
+    noise integrated over a grid), so once compiled it costs a fraction of a second and no new fit. `predict` does this
+    by itself.
 
-    Raises `InputError` for a posterior that is chained or has a noise that is not a relative scatter (counts, shares).
+    Returns a `Posterior` with as many draws: the law's own as `base.*`, `size`, `misfit` (chain, draw, 256), and the
+    noise that is left. Raises `InputError` for a posterior that is chained, that has a misfit or a `Discrepant` law,
+    that is of bootstrap estimates (`huber`), or whose noise is not a relative scatter (counts, shares, `Normal`).
     """
     if not isinstance(posterior, Posterior):
         raise InputError(f"misfit needs a Posterior, as fit() or load() return it; got {type(posterior).__name__}.")
