@@ -46,6 +46,7 @@ _WHERE = {
     "MeanVariance": "_risk",
     "Misfit": "_misfit",
     "Miss": "_risk",
+    "NextRuns": "_next_runs",
     "Normal": "_noise",
     "OneSided": "_noise",
     "Penalised": "_penalised",
@@ -103,6 +104,7 @@ _WHERE = {
     "make_chinchilla": "datasets",
     "misfit": "_misfit",
     "model": "_tree",
+    "next_runs": "_next_runs",
     "pareto": "_pareto",
     "predict": "_predict",
     "simulate": "_predict",
@@ -145,6 +147,8 @@ if TYPE_CHECKING:
     from bayeslaw._many import fit_many as fit_many
     from bayeslaw._misfit import Misfit as Misfit
     from bayeslaw._misfit import misfit as misfit
+    from bayeslaw._next_runs import NextRuns as NextRuns
+    from bayeslaw._next_runs import next_runs as next_runs
     from bayeslaw._noise import AbstractNoise as AbstractNoise
     from bayeslaw._noise import AdditiveT as AdditiveT
     from bayeslaw._noise import LogNormal as LogNormal

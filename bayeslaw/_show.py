@@ -29,6 +29,15 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+def figures(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose columns are quantities, with its figures as text."""
+    shown = frame.copy()
+    for name, column in frame.items():
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            shown[name] = [format_number(float(value), str(name)) for value in column]
+    return shown
+
+
 def as_text(title: str, frame: pd.DataFrame, found: Iterable[Status]) -> str:
     """A result as plain text: its title, its summary and its statuses."""
     return "\n".join([f"{title} ({_interval(frame)})", readable(frame).to_string(), *map(str, found)])
