@@ -22,7 +22,8 @@ from bayeslaw._risk import Expectation
 from bayeslaw._worlds import Worlds, ranges_of
 
 _ACTIONS = 96  # the optima of so many draws: between neighbours the regret differs by far less than its error
-_FEW = 128
+_FEW = 128  # draws that show the search where to look
+_TOGETHER = 32  # candidates
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,10 +178,10 @@ class Simulations:
 
     def costs(self, cost: Cost, log_weights: np.ndarray, outcomes: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Of each of the candidates after it is observed, (candidates, simulations)."""
-        columns = tuple({name: array[which] for name, array in one.items()} for one in self.columns)
-        return np.asarray(
-            _costs(cost, *self._draws(), columns, outcomes[:, which].T, jnp.asarray(log_weights), self.truth)
-        )
+        rows = np.pad(which, (0, -len(which) % _TOGETHER), mode="edge")  # few sizes, so that little is compiled anew
+        columns = tuple({name: array[rows] for name, array in one.items()} for one in self.columns)
+        found = _costs(cost, *self._draws(), columns, outcomes[:, rows].T, jnp.asarray(log_weights), self.truth)
+        return np.asarray(found)[: len(which)]
 
     def densities(self, outcomes: np.ndarray, which: int) -> np.ndarray:
         """ln of the density of the outcomes of one candidate in all draws, (simulations, draws)."""

@@ -6,6 +6,7 @@ from bayeslaw.plots._check import plot_check
 from bayeslaw.plots._choice import plot_choice
 from bayeslaw.plots._fit import plot_fit
 from bayeslaw.plots._isoflop import plot_isoflop
+from bayeslaw.plots._next_runs import plot_next_runs
 from bayeslaw.plots._pareto import plot_pareto
 from bayeslaw.plots._penalty import plot_penalty
 
@@ -16,6 +17,7 @@ __all__ = [
     "plot_choice",
     "plot_fit",
     "plot_isoflop",
+    "plot_next_runs",
     "plot_pareto",
     "plot_penalty",
 ]
