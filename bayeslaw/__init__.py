@@ -46,18 +46,21 @@ _WHERE = {
     "MeanVariance": "_risk",
     "Misfit": "_misfit",
     "Miss": "_risk",
+    "Multiples": "_allowed",
     "Normal": "_noise",
     "OneSided": "_noise",
     "Penalised": "_penalised",
     "Penalty": "_penalty",
     "Pooled": "_pooled",
     "Posterior": "_posterior",
+    "Powers": "_allowed",
     "Prediction": "_predict",
     "PseudoHuber": "_penalty",
     "Quadratic": "_penalty",
     "Quantile": "_risk",
     "Range": "_decision",
     "Scalar": "_tree",
+    "Snapped": "_snap",
     "Stack": "_stack",
     "Status": "_errors",
     "StudentT": "_noise",
@@ -106,6 +109,7 @@ _WHERE = {
     "pareto": "_pareto",
     "predict": "_predict",
     "simulate": "_predict",
+    "snap": "_snap",
     "stack": "_stack",
 }
 
@@ -113,11 +117,14 @@ __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll
 
 if TYPE_CHECKING:
     from bayeslaw import _costs as costs  # noqa: F401
+    from bayeslaw import _shapes as shapes  # noqa: F401
     from bayeslaw import datasets as datasets
     from bayeslaw import models as models
     from bayeslaw import plots as plots
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
+    from bayeslaw._allowed import Multiples as Multiples
+    from bayeslaw._allowed import Powers as Powers
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
     from bayeslaw._backtest import Backtest as Backtest
@@ -176,6 +183,8 @@ if TYPE_CHECKING:
     from bayeslaw._risk import Quantile as Quantile
     from bayeslaw._risk import WorstCase as WorstCase
     from bayeslaw._saved import load as load
+    from bayeslaw._snap import Snapped as Snapped
+    from bayeslaw._snap import snap as snap
     from bayeslaw._stack import Stack as Stack
     from bayeslaw._stack import stack as stack
     from bayeslaw._target import cheapest as cheapest
@@ -210,7 +219,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 
-_PARTS = {"costs": "_costs", "datasets": "datasets", "models": "models", "plots": "plots"}
+_PARTS = {"costs": "_costs", "datasets": "datasets", "models": "models", "plots": "plots", "shapes": "_shapes"}
 
 
 def __getattr__(name: str) -> Any:
