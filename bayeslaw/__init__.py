@@ -46,14 +46,14 @@ _WHERE = {
     "MeanVariance": "_risk",
     "Misfit": "_misfit",
     "Miss": "_risk",
-    "Multiples": "_allowed",
+    "Multiples": "_grids",
     "Normal": "_noise",
     "OneSided": "_noise",
     "Penalised": "_penalised",
     "Penalty": "_penalty",
     "Pooled": "_pooled",
     "Posterior": "_posterior",
-    "Powers": "_allowed",
+    "Powers": "_grids",
     "Prediction": "_predict",
     "PseudoHuber": "_penalty",
     "Quadratic": "_penalty",
@@ -123,8 +123,6 @@ if TYPE_CHECKING:
     from bayeslaw import plots as plots
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
-    from bayeslaw._allowed import Multiples as Multiples
-    from bayeslaw._allowed import Powers as Powers
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
     from bayeslaw._backtest import Backtest as Backtest
@@ -147,6 +145,8 @@ if TYPE_CHECKING:
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
     from bayeslaw._forecaster import Forecaster as Forecaster
+    from bayeslaw._grids import Multiples as Multiples
+    from bayeslaw._grids import Powers as Powers
     from bayeslaw._huber import huber as huber
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many

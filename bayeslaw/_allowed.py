@@ -1,7 +1,8 @@
-"""What may be chosen instead of any number in a range: grids of values, and tables of configurations."""
+"""What may be chosen in place of a plan: tables of configurations, lists and grids of values, put together."""
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,57 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw._columns import format_number, nearest, parse_number
+from bayeslaw._columns import format_number, nearest
 from bayeslaw._decision import Choices, Decision, Range
 from bayeslaw._errors import InputError, Status
+from bayeslaw._grids import Grid, Multiples, Powers
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._search import menu_items
 from bayeslaw._worlds import Member, Worlds, menus_of
 
-_EACH_SIDE = 16  # values of an endless grid, below and above what is to be replaced
+_MOST = 2**20  # configurations that are put together at once: the nearest
 _SLACK = 1e-9  # of a value, by rounding
-
-
-@dataclass(frozen=True)
-class Multiples:
-    """All multiples of a number: `Multiples(128)` for widths and vocabularies, `Multiples(1)` for whole numbers."""
-
-    of: float
-
-    def __post_init__(self) -> None:
-        _check_step(self, "of", self.of, 0.0)
-
-    def near(self, value: float, low: float, high: float) -> np.ndarray:
-        """The nearest of them to a value, between `low` and `high`."""
-        middle = int(np.floor(value / self.of))
-        first = max(middle - _EACH_SIDE + 1, int(np.ceil(low / self.of - _SLACK)))
-        last = min(middle + _EACH_SIDE, int(np.floor(high / self.of + _SLACK)))
-        return np.arange(first, last + 1) * float(self.of)
-
-
-@dataclass(frozen=True)
-class Powers:
-    """All powers of a number: `Powers(2)` for batches; `Powers(2**0.5)` has one between each two of these."""
-
-    base: float = 2.0
-
-    def __post_init__(self) -> None:
-        _check_step(self, "base", self.base, 1.0)
-
-    def near(self, value: float, low: float, high: float) -> np.ndarray:
-        """The nearest of them to a value, between `low` and `high`."""
-        if value <= 0 or high <= 0:
-            return np.array([])
-        log = np.log(self.base)
-        middle = int(np.floor(np.log(value) / log + _SLACK))
-        first, last = middle - _EACH_SIDE + 1, middle + _EACH_SIDE
-        if low > 0:
-            first = max(first, int(np.ceil(np.log(low) / log - _SLACK)))
-        last = min(last, int(np.floor(np.log(high) / log + _SLACK)))
-        return float(self.base) ** np.arange(first, last + 1)
-
-
-Grid = Multiples | Powers
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +37,35 @@ class Allowed:
     decision: Decision
     left_out: int
 
-    def near(self, plan: Mapping[str, Any]) -> pd.DataFrame:
-        """All configurations there are around a plan, the nearest first: a column for each variable and what else the
-        tables hold."""
-        frame = functools.reduce(lambda one, other: one.merge(other, how="cross"), self.parts, pd.DataFrame(index=[0]))
-        for name, grid in self.grids.items():
-            space = self.decision.choose[name]
-            low, high = _ends(space)
-            values = grid.near(float(plan[name]), low, high)
-            values = values[_inside(space, values)]
-            if not values.size:
-                raise InputError(f"none of {grid!r} lies within {name} in {space!r}; give values that do.")
-            frame = frame.merge(pd.DataFrame({name: values}), how="cross")
-        away = np.sqrt(sum(_away(self.decision.choose[n], frame[n].to_numpy(), plan[n]) ** 2 for n in self.within()))
+    def near(self, plan: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+        """Configurations around a plan, the nearest first, and how many there are: a column for each variable, and what
+        else the tables hold."""
+        parts = [*self.parts, *(self._values(name, plan[name]) for name in self.grids)]
+        frame = self._nearest(parts[0], plan)
+        for part in parts[1:]:
+            frame = frame.iloc[: max(_MOST // len(part), 1)]
+            frame = self._nearest(frame.merge(part, how="cross"), plan)
+        return frame, math.prod(map(len, parts))
+
+    def _values(self, name: str, value: Any) -> pd.DataFrame:
+        """An endless grid around a value."""
+        grid, space = self.grids[name], self.decision.choose[name]
+        if isinstance(space, Choices) and space.names:
+            raise InputError(
+                f"{name} has names, {', '.join(space.names)}: list those that may be chosen, not {grid!r}."
+            )
+        values = grid.near(float(value), *_ends(space))
+        values = values[_inside(space, values)]
+        if not values.size:
+            raise InputError(f"none of {grid!r} lies within {name} in {space!r}; give values that do.")
+        return pd.DataFrame({name: values})
+
+    def _nearest(self, frame: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFrame:
+        away = sum(
+            _away(self.decision.choose[name], frame[name].to_numpy(), plan[name]) ** 2
+            for name in self.within()
+            if name in frame
+        )
         return frame.iloc[np.argsort(away, kind="stable")].reset_index(drop=True)
 
     def within(self) -> list[str]:
@@ -268,13 +244,3 @@ def _away(space: Range | Choices, values: np.ndarray, from_: Any) -> np.ndarray:
         return (values != from_).astype(float)
     low, high = _ends(space)
     return (values - float(from_)) / max(high - low, 1e-300) if high > low else np.zeros(len(values))
-
-
-def _check_step(what: Any, name: str, value: Any, above: float) -> None:
-    try:
-        number = parse_number(value)
-    except ValueError:
-        number = np.nan
-    if not (np.isfinite(number) and number > above):
-        raise InputError(f"{type(what).__name__} needs a number above {above:g}, such as 128 or 2; got {value!r}.")
-    object.__setattr__(what, name, number)

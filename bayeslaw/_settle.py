@@ -42,7 +42,7 @@ class Settled:
 def settle(plan: Choice, few: Worlds, allowed: Allowed, scenario: int, keep: int, enough: float) -> Settled:
     """The best configurations of one scenario, and how many have a risk of at most `enough`."""
     chosen = plan.action.iloc[scenario].to_dict()
-    every = frame = allowed.near(chosen)
+    frame, there_are = allowed.near(chosen)
     one = allowed.put_into(few, frame.iloc[:1])  # for what all have alike
     each, ranges = len(one.members[0].items), ranges_of(one.decision)
     round_ = points_of(len(ranges)) * each
@@ -72,7 +72,7 @@ def settle(plan: Choice, few: Worlds, allowed: Allowed, scenario: int, keep: int
         frame.iloc[rows[best]].reset_index(drop=True),
         tuple(member.items[items[best]] for member in worlds.members), units[best], rank.risk[best],
         ["; ".join(_broken(plan, rank, last, i)) if rank.violation[i] > 0 else "" for i in best],
-        len(every), len(frame), len(good),
+        there_are, len(frame), len(good),
         np.array([(good[name].min(), good[name].max()) for name in allowed.numbers()], dtype=float).reshape(-1, 2),
     )  # fmt: skip
 
@@ -110,7 +110,7 @@ def _none(plan: Choice, allowed: Allowed, scenario: int, nearest: Any, broken: s
 
 def shown(value: Any, name: str) -> str:
     """What is to be built, in full: 131,072 entries, 80 layers; large counts as 64.1B."""
-    if not isinstance(value, int | float | np.number):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return str(value)
     number = float(value)
     return f"{number:,.0f}" if number.is_integer() and abs(number) < 1e8 else format_number(number, name)

@@ -17,6 +17,7 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._options import RECOMMENDED, actions_of, asked_of, label_of
 from bayeslaw._page import risks
 from bayeslaw._posterior import check_prob
+from bayeslaw._predict import NEW_RUN
 from bayeslaw._risk import Miss
 from bayeslaw._runs import Table
 from bayeslaw._settle import Settled, settle, shown
@@ -63,13 +64,14 @@ class Snapped:
         draws, response = self.draws, self.draws.attrs["response"]
         over = ("chain", "draw")
         table = {name: draws[name].to_numpy() for name in draws.attrs["columns"]}
-        follows = [name for name in draws.attrs["report"] if not name.startswith(response)]
+        follows = [name for name in draws.attrs["report"] if name not in (response, response + NEW_RUN)]
         more = draws["risk"] - draws["plan_risk"]
+        more = more.where(np.abs(more) > _ROUNDING**2 * draws["plan_size"], 0.0)
         with warnings.catch_warnings():  # a configuration that can be had in no draw has no quantiles
             warnings.simplefilter("ignore", RuntimeWarning)
             table |= {name: draws[name].median(over).to_numpy() for name in (*follows, response)}
             table |= {"risk": draws["risk"].to_numpy(), "regret": more.to_numpy()}
-            table["share"] = (more / np.maximum(draws["size"], 1e-300)).to_numpy()
+            table["share"] = (more / np.maximum(draws["plan_size"], 1e-300)).to_numpy()
             table["mean_regret"] = draws["regret"].mean(over).to_numpy()
             table["regret_upper"] = draws["regret"].quantile(prob, over).to_numpy()
         table["p_better"] = draws["p_better"].to_numpy()
@@ -127,7 +129,7 @@ def snap(plan: Choice, table: Table | None = None, /, *, keep: int = 10, **value
     few, about = plan.worlds.thinned(FEW), _about(plan)
     enough = (about["plan_risk"] + about["little"]).to_numpy()
     found = [settle(plan, few, allowed, i, keep, one) for i, one in enumerate(enough)]
-    draws = _draws(plan, allowed, found).merge(about)
+    draws = _draws(plan, allowed, found, about)
     serious = [one for one in plan.status if one.serious]
     return Snapped(draws, plan, tuple(dict.fromkeys([*serious, *notes, *_statuses(plan, allowed, draws)])))
 
@@ -142,11 +144,11 @@ def _about(plan: Choice) -> xr.Dataset:
     size = np.array([size_of(plan.aim, one) for one in objective])
     missed = isinstance(plan.aim.risk, Miss)
     little = np.full(len(risk), plan.aim.within) if missed else np.fmax(_LITTLE * regret, _NOTHING * size)
-    found = {"plan_risk": risk, "plan_regret": regret, "little": little, "size": size}
+    found = {"plan_risk": risk, "plan_regret": regret, "little": little, "plan_size": size}
     return xr.Dataset({name: ("scenario", array) for name, array in found.items()})
 
 
-def _draws(plan: Choice, allowed: Allowed, found: list[Settled]) -> xr.Dataset:
+def _draws(plan: Choice, allowed: Allowed, found: list[Settled], about: xr.Dataset) -> xr.Dataset:
     """See `Snapped.draws`."""
     count = min(len(one.risk) for one in found)
     worlds = allowed.put_into(plan.worlds, found[0].frame.iloc[:1])
@@ -156,7 +158,7 @@ def _draws(plan: Choice, allowed: Allowed, found: list[Settled]) -> xr.Dataset:
     ]
     worlds = dataclasses.replace(worlds, members=tuple(members))
     actions = [(np.arange(i * count, (i + 1) * count), one.units[:count]) for i, one in enumerate(found)]
-    draws = actions_of(worlds, plan.aim, actions, "configuration")
+    draws = actions_of(worlds, plan.aim, actions, "configuration").merge(about)
     response, dims = draws.attrs["response"], ("scenario", "configuration")
     best = plan.draws["objective"].sel(option=RECOMMENDED, drop=True)
     draws["regret"] = draws["objective"] - best
@@ -172,7 +174,7 @@ def _draws(plan: Choice, allowed: Allowed, found: list[Settled]) -> xr.Dataset:
     draws["near"] = (("scenario", "variable", "end"), np.stack([one.ends for one in found]))
     chosen = {name: label_of(name, response) for name in worlds.decision.choose}
     beside = [name for name in found[0].frame if name not in chosen]
-    taken = [name for name in beside if name in draws.variables]
+    taken = [name for name in beside if name in draws.variables or name in draws.dims]
     kept = {n: (dims, np.stack([one.frame[n].to_numpy()[:count] for one in found])) for n in beside if n not in taken}
     first = [chosen.get(name, name) for name in found[0].frame if name not in taken]
     draws.attrs |= {"columns": list(dict.fromkeys([*first, *chosen.values()])), "taken": taken}
@@ -181,11 +183,15 @@ def _draws(plan: Choice, allowed: Allowed, found: list[Settled]) -> xr.Dataset:
 
 def _statuses(plan: Choice, allowed: Allowed, draws: xr.Dataset) -> list[Status]:
     notes, first = [], draws.isel(configuration=0)
+    notes += [
+        f"{name} was given; each configuration has its own, from the table."
+        for name in allowed.names
+        if name not in allowed.decision.choose
+    ]
     if allowed.left_out:
         notes.append(f"{allowed.left_out} rows lie outside the search box of the plan and were left out.")
     notes += [
-        f"the table's {name} is not shown: the plan has a column of that name, which follows from the rest."
-        for name in draws.attrs["taken"]
+        f"the table's {name} is not shown: what is reported has a column of that name." for name in draws.attrs["taken"]
     ]
     for i in range(draws.sizes["scenario"]):
         asked, one = asked_of(plan.worlds, i), first.isel(scenario=i)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayeslaw._columns import format_number
 from bayeslaw._page import MARGIN, risk_words, share_of, spread, wrapped
+from bayeslaw._predict import NEW_RUN
 from bayeslaw._risk import Miss
 from bayeslaw._settle import shown
 
@@ -24,7 +25,7 @@ def page(snapped: "Snapped", scenario: int, prob: float) -> str:
     best, count = one.isel(configuration=0), draws.sizes["configuration"]
     table = snapped.summary(prob).iloc[scenario * count : (scenario + 1) * count]
     chosen, first = plan.action.iloc[scenario], table.iloc[0]
-    follows = [name for name in draws.attrs["report"] if not name.startswith(response)]
+    follows = [name for name in draws.attrs["report"] if name not in (response, response + NEW_RUN)]
     said = [
         ("Given", ", ".join(f"{n} = {shown(plan.draws[n].to_numpy()[scenario], n)}" for n in plan.given) or "nothing"),
         ("The plan", f"{', '.join(f'{n} = {shown(chosen[n], n)}' for n in chosen.index)}; {risk_words(plan)} = "
@@ -48,7 +49,8 @@ def page(snapped: "Snapped", scenario: int, prob: float) -> str:
 def _cost(snapped: "Snapped", scenario: int, first: Any, prob: float) -> str:
     plan, one = snapped.plan, snapped.draws.isel(scenario=scenario)
     more, share = first["regret"], 100 * first["share"]
-    text = f"{more:.2g} more of the {risk_words(plan)} ({share:.2g} %)" if more > 0 else "nothing"
+    text = f"{abs(more):.2g} {'more' if more > 0 else 'less'}, {abs(share):.2g} %" if more else "nothing"
+    text += f" ({risk_words(plan)})"
     text += f"; over draws {first['mean_regret']:.2g} on average, at most {first['regret_upper']:.2g} with "
     text += f"probability {prob:g}; the plan itself regrets {float(one['plan_regret']):.2g}"
     limits = " and ".join(map(str, plan.aim.limits))

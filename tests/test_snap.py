@@ -170,7 +170,7 @@ def test_a_page_to_build_by(plan: bl.Choice, table: pd.DataFrame) -> None:
     page = found.page()
     assert page == repr(found)
     for word in ("configurations", "Given           flops = 5.76e+23", "The plan        params = 64.1B", "Build           n_layers = ",
-                 "more of the Expectation of loss", "the plan itself regrets 0.0001", "choose among these for other reasons",
+                 "% (Expectation of loss)", "the plan itself regrets 0.0001", "choose among these for other reasons",
                  "The best of them"):  # fmt: skip
         assert " ".join(word.split()) in " ".join(page.split())
     assert "breaks" not in page
@@ -248,6 +248,7 @@ def test_what_limits_read_of_a_shape_is_each_its_own(posterior: bl.Posterior) ->
     np.testing.assert_allclose(found["memory_bytes"], memory[[1, 0, 2]])
     assert found["breaks"].tolist()[:2] == ["", ""]
     assert found["breaks"].iloc[2].startswith("memory_bytes at most 1.4e+11: 1.61")
+    assert "n_layers was given; each configuration has its own" in " ".join(map(str, bl.snap(chosen, shapes).status))
 
 
 def test_vocabularies_of_a_real_law(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,6 +298,8 @@ def test_names_on_a_menu(posterior: bl.Posterior) -> None:
     found = bl.snap(chosen, {"recipe": ["plain", "thrifty"], "params": ["70B", "300B"]})
     assert found.action.iloc[0].tolist() == ["plain", 70e9]
     assert bl.snap(chosen, params=["70B", "300B"]).action["recipe"].item() == "thrifty"
+    with pytest.raises(bl.InputError, match="recipe has names, plain, thrifty: list those that may be chosen"):
+        bl.snap(chosen, recipe=bl.Powers(2))
     with pytest.raises(bl.InputError, match="where the law knows plain, thrifty"):
         bl.snap(chosen, recipe=["lavish"])
 
@@ -316,6 +319,17 @@ def test_several_laws(posterior: bl.Posterior) -> None:
     np.testing.assert_allclose(summary["risk"], there.mean(("chain", "draw"))[order], rtol=1e-12)
     regret = there.isel(scenario=order[0]) - chosen.draws["objective"].sel(option="recommended").isel(scenario=0)
     np.testing.assert_allclose(found.draws["regret"].isel(scenario=0, configuration=0), regret, atol=1e-12)
+
+
+def test_what_is_not_known_of_the_question(posterior: bl.Posterior) -> None:
+    """A utilisation that is a distribution stays one; a configuration may come with its own."""
+    spend = compute_optimal.also(days=lambda flops, training_utilisation: flops / (1e19 * training_utilisation))
+    chosen = bl.choose(posterior, spend, flops=1e22, training_utilisation=dist.Beta(40, 60))
+    plain = bl.snap(chosen, params=["8B", "9B"])
+    drawn = chosen.draws["training_utilisation"]
+    np.testing.assert_allclose(plain.draws["days"].isel(scenario=0, configuration=0), 1e22 / (1e19 * drawn))
+    own = bl.snap(chosen, {"params": ["8B", "9B"], "training_utilisation": [0.3, 0.5]}).summary()
+    np.testing.assert_allclose(own["days"], 1e3 / own["training_utilisation"])
 
 
 def test_what_some_draws_cannot_have_and_targets(posterior: bl.Posterior) -> None:
@@ -342,6 +356,20 @@ def test_what_to_know_is_said(plan: bl.Choice) -> None:
         map(str, bl.snap(plan, params=np.geomspace(1e8, 1e13, 50_000)).status)
     )
     assert not bl.snap(plan, params=["64B", "70B"]).status
+    # Names that a result has itself are no trouble.
+    own = {"size": ["small", "large"], "scenario": [1, 2], "risk": [0.1, 0.2], "params": ["60B", "70B"]}
+    found = bl.snap(plan, own)
+    assert found.action.columns.tolist() == ["size", "params"]
+    assert len([one for one in found.status if "is not shown" in one.text]) == 2
+
+
+def test_a_great_many_combinations_are_looked_at_around_the_plan(known: bl.Posterior) -> None:
+    chosen, fine = bl.choose(known, bowl), np.linspace(1, 101, 3001)
+    found = bl.snap(chosen, tokens=fine, shots=fine)
+    assert int(found.draws["there_are"][0]) == 3001**2
+    best = float(found.action["tokens"].iloc[0])
+    assert abs(best - known.draws["centre"].mean()) < 0.02
+    assert found.action["shots"].item() == pytest.approx(best, abs=0.04)
 
 
 def test_equally_good_ones_are_in_the_order_of_the_table(plan: bl.Choice) -> None:
