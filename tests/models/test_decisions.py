@@ -1,5 +1,6 @@
 """Every decision of every law answers to `choose`, and its plans to `snap`, with no code of its own."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -40,6 +41,13 @@ DECISIONS = [(law, n) for law in LAWS for n in law.prior().decisions() if (law._
 # Kinds: one range, two, a menu, menus of names beside a range, a target that the law may not reach, nothing to choose.
 QUICK = {("Chinchilla", "compute_optimal"), ("Precision", "compute_optimal"), ("Ensemble", "menu"),
          ("OurThinkingCap", "cap"), ("AutoregressiveCompute", "cheapest"), ("MIST", "tuned")}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def forget_programs_of_a_decision() -> Iterator[None]:
+    """No two decisions share a program, and those of all are more than a process may map (see conftest)."""
+    yield
+    jax.clear_caches()
 
 
 @float64
