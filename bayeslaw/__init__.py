@@ -46,6 +46,7 @@ _WHERE = {
     "MeanVariance": "_risk",
     "Misfit": "_misfit",
     "Miss": "_risk",
+    "Multiples": "_grids",
     "NextRuns": "_next_runs",
     "Normal": "_noise",
     "OneSided": "_noise",
@@ -53,12 +54,14 @@ _WHERE = {
     "Penalty": "_penalty",
     "Pooled": "_pooled",
     "Posterior": "_posterior",
+    "Powers": "_grids",
     "Prediction": "_predict",
     "PseudoHuber": "_penalty",
     "Quadratic": "_penalty",
     "Quantile": "_risk",
     "Range": "_decision",
     "Scalar": "_tree",
+    "Snapped": "_snap",
     "Stack": "_stack",
     "Status": "_errors",
     "StudentT": "_noise",
@@ -108,6 +111,7 @@ _WHERE = {
     "pareto": "_pareto",
     "predict": "_predict",
     "simulate": "_predict",
+    "snap": "_snap",
     "stack": "_stack",
 }
 
@@ -115,6 +119,7 @@ __all__ = [*_WHERE, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll
 
 if TYPE_CHECKING:
     from bayeslaw import _costs as costs  # noqa: F401
+    from bayeslaw import _shapes as shapes  # noqa: F401
     from bayeslaw import datasets as datasets
     from bayeslaw import models as models
     from bayeslaw import plots as plots
@@ -142,6 +147,8 @@ if TYPE_CHECKING:
     from bayeslaw._errors import Status as Status
     from bayeslaw._fit import fit as fit
     from bayeslaw._forecaster import Forecaster as Forecaster
+    from bayeslaw._grids import Multiples as Multiples
+    from bayeslaw._grids import Powers as Powers
     from bayeslaw._huber import huber as huber
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
@@ -180,6 +187,8 @@ if TYPE_CHECKING:
     from bayeslaw._risk import Quantile as Quantile
     from bayeslaw._risk import WorstCase as WorstCase
     from bayeslaw._saved import load as load
+    from bayeslaw._snap import Snapped as Snapped
+    from bayeslaw._snap import snap as snap
     from bayeslaw._stack import Stack as Stack
     from bayeslaw._stack import stack as stack
     from bayeslaw._target import cheapest as cheapest
@@ -214,7 +223,7 @@ if TYPE_CHECKING:
     from bayeslaw.datasets import make_chinchilla as make_chinchilla
 
 
-_PARTS = {"costs": "_costs", "datasets": "datasets", "models": "models", "plots": "plots"}
+_PARTS = {"costs": "_costs", "datasets": "datasets", "models": "models", "plots": "plots", "shapes": "_shapes"}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ minimised. What only has to show where to look is done with few draws; every num
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,43 +57,19 @@ def find(worlds: Worlds, few: Worlds, scenario: int, aim: Aim) -> Found:
     plain = isinstance(worlds.decision.objective, Least | None)
     wanted = aim.wanted if plain else tuple(dict.fromkeys((*aim.wanted, worlds.response)))
     every = np.arange(items)
-    side, narrow, shrink = _SIDE.get(size, _MANY)
+    side, narrow, _ = _SIDE.get(size, _MANY)
     grid = points(np.linspace(0, 1, side), size)
     around = points(np.linspace(-0.5, 0.5, narrow), size)
-
-    def at(where: Worlds, units: np.ndarray) -> Outcomes:
-        """Outcomes of (items, actions, ranges), or each draw's own (draws, items, actions, ranges)."""
-        actions = units.shape[-2]
-        units = units.reshape(*units.shape[:-3], items * actions, size)
-        return where.outcomes(scenario, np.repeat(every, actions), units, wanted)
-
+    at = acting(scenario, every, wanted)
     first = at(few, np.broadcast_to(grid, (items, *grid.shape)))
     place = ranked(first, few.weights, aim).best(items)
     own_place, own_scores = best_in_each(first, aim.limits, items)
-    units, own = grid[place], grid[own_place]
-    width = 4 / (side - 1)
-    near, left = units[:, None], _MOVES
-    while True:
-        if size:
-            near = _window(units, around, width)
-        where = few if size and width > _ALL else worlds
-        last = at(where, near)
-        rank = ranked(last, where.weights, aim)
-        place = rank.best(items)
-        before, units = units, near[every, place]
-        if size:
-            mine = _window(own, around, width)
-            own_place, own_scores = best_in_each(at(few, mine), aim.limits, items)
-            own = _pick(mine, own_place)
-        # The few draws may have shown a wrong place, of a worst case above all: then the window moves on first.
-        moving = np.abs(units - before) > 0.49 * width
-        left -= 1
-        if not moving.any() or left < 0:
-            width *= shrink
-        step = _SHARP if aim.limits or (rank.possible < 1 - 1e-9).any() else _STEP
-        if not size or width <= step * (narrow - 1) * shrink:
-            break
-    rank, last = rank.take(every * near.shape[1] + place), last.take(every * near.shape[1] + place)
+    widths, units, rank, last = zoom(at, few, worlds, aim, grid[place], 4 / (side - 1))
+    own = grid[own_place]
+    for width in widths if size else ():
+        mine = _window(own, around, width)
+        own_place, own_scores = best_in_each(at(few, mine), aim.limits, items)
+        own = _pick(mine, own_place)
     item = int(rank.best()[0])
     plug_item = int(own_scores[few.plugged].argmin())
     sample = few.weights > 0
@@ -100,7 +77,7 @@ def find(worlds: Worlds, few: Worlds, scenario: int, aim: Aim) -> Found:
     _, there = best_in_each(last, aim.limits, items)
     scores, mine = np.minimum(scores, there), np.where((there < scores)[..., None], units, mine)
     best_item, draws = scores.argmin(axis=1), np.arange(len(worlds))
-    scale = _size(aim, rank.risk[item] if plain else last.columns[worlds.response][:, item])
+    scale = size_of(aim, rank.risk[item] if plain else last.columns[worlds.response][:, item])
     ends = ends_of_region(at, few, first, aim, item, units, scale, grid, 1 / max(side - 1, 1))
     within = rank.risk[item] + aim.within * scale
     ends = to_the_end(at, worlds, aim, units, rank.risk, ends, within)
@@ -111,7 +88,57 @@ def find(worlds: Worlds, few: Worlds, scenario: int, aim: Aim) -> Found:
     )  # fmt: skip
 
 
-def _size(aim: Aim, objective: Any) -> float:
+def acting(scenario: int, every: np.ndarray, wanted: tuple[str, ...]) -> Callable[[Worlds, np.ndarray], Outcomes]:
+    """Outcomes of these items at points of the ranges: of (items, actions, ranges), or each draw's own (draws, items,
+    actions, ranges)."""
+
+    def at(where: Worlds, units: np.ndarray) -> Outcomes:
+        *_, actions, size = units.shape
+        units = units.reshape(*units.shape[:-3], len(every) * actions, size)
+        return where.outcomes(scenario, np.repeat(every, actions), units, wanted)
+
+    return at
+
+
+def zoom(
+    at: Callable[[Worlds, np.ndarray], Outcomes], few: Worlds, worlds: Worlds, aim: Aim, units: np.ndarray, width: float
+) -> tuple[list[float], np.ndarray, Ranked, Outcomes]:
+    """The best point with each item, (items, ranges), in windows that start around `units` at `width` and shrink.
+
+    Returns the widths of the windows, the points, how good they are, and what they lead to.
+    """
+    items, size = units.shape
+    every, near = np.arange(items), units[:, None]
+    _, narrow, shrink = _SIDE.get(size, _MANY)
+    around = points(np.linspace(-0.5, 0.5, narrow), size)
+    widths, left = [], _MOVES
+    while True:
+        if size:
+            near = _window(units, around, width)
+        where = few if size and width > _ALL else worlds
+        last = at(where, near)
+        rank = ranked(last, where.weights, aim)
+        place = rank.best(items)
+        before, units = units, near[every, place]
+        widths.append(width)
+        # The few draws may have shown a wrong place, of a worst case above all: then the window moves on first.
+        moving = np.abs(units - before) > 0.49 * width
+        left -= 1
+        if not moving.any() or left < 0:
+            width *= shrink
+        step = _SHARP if aim.limits or (rank.possible < 1 - 1e-9).any() else _STEP
+        if not size or width <= step * (narrow - 1) * shrink:
+            break
+    chosen = every * near.shape[1] + place
+    return widths, units, rank.take(chosen), last.take(chosen)
+
+
+def points_of(size: int) -> int:
+    """How many points a window of `zoom` has, with so many ranges."""
+    return 1 + _SIDE.get(size, _MANY)[1] ** size if size else 1
+
+
+def size_of(aim: Aim, objective: Any) -> float:
     """The size of the objective at the chosen action, of which `within` is a share.
 
     That of the risk where the response or a column is what is minimised; of the mean response for any other objective

@@ -43,6 +43,7 @@ class Choice:
       menus `items` are those that are.
     - `drivers`: a row per scenario, quantity and what it depends on, with the share of its variance.
     - `aim`: the risk measure, the limits and how near is nearly. `law`, `noise`: what is assumed, by name.
+    - `worlds`: all draws of the law and of the question, of which the choice was made; `snap` asks them again.
     - `status`: what to know.
     """
 
@@ -55,6 +56,7 @@ class Choice:
     aim: Aim
     law: str
     noise: str
+    worlds: Worlds
     status: tuple[Status, ...]
 
     @property
@@ -172,7 +174,7 @@ def solve(worlds: Worlds, aim: Aim, notes: list[Status]) -> Choice:
     noise = ", ".join(dict.fromkeys(type(one.noise).__name__ for one in joints))
     return Choice(
         draws, menu(worlds, aim, found), landscape(worlds, aim, found), regions(worlds, found),
-        drivers_of(worlds, draws), decision, aim, law, noise, tuple(dict.fromkeys(status)),
+        drivers_of(worlds, draws), decision, aim, law, noise, worlds, tuple(dict.fromkeys(status)),
     )  # fmt: skip
 
 

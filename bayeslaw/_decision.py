@@ -38,6 +38,10 @@ class Range:
         """The value at a point of the unit interval."""
         return self.low + (self.high - self.low) * unit
 
+    def unit(self, value: Any) -> Any:
+        """The point of the unit interval at a value."""
+        return (np.asarray(value, dtype=float) - self.low) / (self.high - self.low)
+
 
 @dataclass(frozen=True, repr=False)
 class LogRange(Range):
@@ -50,6 +54,9 @@ class LogRange(Range):
 
     def at(self, unit: Any) -> Any:
         return jnp.exp(jnp.log(self.low) + (jnp.log(self.high) - jnp.log(self.low)) * unit)
+
+    def unit(self, value: Any) -> Any:
+        return np.log(np.asarray(value, dtype=float) / self.low) / np.log(self.high / self.low)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What is compared: whole actions in every draw, the items of menus, and the risk along each range."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,25 @@ def _compared(worlds: Worlds, found: Found) -> tuple[list[str], np.ndarray, np.n
 
 def options_of(worlds: Worlds, aim: Aim, found: list[Found]) -> xr.Dataset:
     """See `Choice.draws`."""
+    names, actions = [], []
+    for one in found:
+        names, *action = _compared(worlds, one)
+        actions.append(action)
+    draws = actions_of(worlds, aim, actions, "option").assign_coords(option=names)
+    dims = ("chain", "draw", "scenario")
+    optimum = in_order(worlds, np.stack([one.optimum for one in found], axis=1))[..., None]
+    draws["regret"] = ((*dims, "option"), _regret(draws["objective"].to_numpy(), draws["kept"].to_numpy(), optimum))
+    if menus_of(worlds.decision):
+        optimal = [one.optimum_item[:, None] == items for one, (items, _) in zip(found, actions, strict=True)]
+        draws["optimal"] = ((*dims, "option"), in_order(worlds, np.stack(optimal, axis=1)))
+    for name, best in _optima(worlds, found).items():
+        draws[f"best_{name}"] = (dims, in_order(worlds, best), {"units": _unit(name)})
+    return draws
+
+
+def actions_of(worlds: Worlds, aim: Aim, actions: Sequence[Sequence[np.ndarray]], dim: str) -> xr.Dataset:
+    """What actions lead to, by (chain, draw, scenario, `dim`): of each scenario the items of the menus and the points
+    of the ranges, as many in all."""
     decision, response = worlds.decision, worlds.response
     first = worlds.members[0]
     known = set.intersection(*(set(one.numbers) | set(one.uncertain) for one in worlds.members))
@@ -42,27 +62,22 @@ def options_of(worlds: Worlds, aim: Aim, found: list[Found]) -> xr.Dataset:
         *(set(one.posterior.prior.columns()) - set(one.posterior.prior.optional()) for one in worlds.members)
     )
     wanted = tuple(dict.fromkeys((*report, response, response + NEW_RUN, *sorted(read), *aim.wanted)))
-    parts, chosen, names = [], [], []
-    for i, one in enumerate(found):
-        names, items, units = _compared(worlds, one)
-        outcome = worlds.outcomes(i, items, units, wanted)
+    parts, chosen = [], []
+    for i, (items, units) in enumerate(actions):
+        parts.append(_judged(worlds.outcomes(i, items, units, wanted), aim))
         chosen.append(values_of(worlds, items, units))
-        parts.append(_judged(outcome, aim, one.optimum) | {"optimal": one.optimum_item[:, None] == items})
     shown = [n for n in (*report, response, response + NEW_RUN) if n not in decision.choose or n == response]
-    arrays = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
-    kept = [*shown, "objective", "regret", "kept", *(["optimal"] if menus_of(decision) else []), *sorted(read)]
-    dims = ("chain", "draw", "scenario", "option")
+    kept = dict.fromkeys((*shown, "objective", "kept", *sorted(read)))
+    dims = ("chain", "draw", "scenario", dim)
     variables: dict[str, Any] = {
-        name: (dims, in_order(worlds, arrays[name]), _attrs(name, response))
-        for name in dict.fromkeys(kept)
+        name: (dims, in_order(worlds, np.stack([part[name] for part in parts], axis=1)), _attrs(name, response))
+        for name in kept
         if (name not in decision.choose or name == response) and name not in known
     }
-    for name, best in _optima(worlds, found).items():
-        variables[f"best_{name}"] = (dims[:3], in_order(worlds, best), {"units": _unit(name)})
     for name in first.uncertain:
         array = np.concatenate([one.uncertain[name] for one in worlds.members])
         variables[name] = (dims[:2], in_order(worlds, array), {"units": _unit(name)})
-    coords: dict[str, Any] = {"chain": np.arange(worlds.shape[0]), "draw": np.arange(worlds.shape[1]), "option": names}
+    coords: dict[str, Any] = {"chain": np.arange(worlds.shape[0]), "draw": np.arange(worlds.shape[1])}
     labels = first.posterior.prior.categories()
     coords |= {name: column_variable(name, array, labels.get(name)) for name, array in first.numbers.items()}
     coords |= {label_of(n, response): (dims[2:], np.stack([one[n] for one in chosen])) for n in decision.choose}
@@ -76,21 +91,21 @@ def label_of(name: str, response: str) -> str:
     return f"chosen_{name}" if name == response else name
 
 
-def _judged(outcome: Outcomes, aim: Aim, optimum: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of options, each (draws, options), and how good they are: NaN where they cannot be had."""
+def _judged(outcome: Outcomes, aim: Aim) -> dict[str, np.ndarray]:
+    """The columns of actions, each (draws, actions), and whether they keep the limits: NaN where they cannot be had."""
     possible = np.isfinite(outcome.scores)
     kept = possible.copy()
     for limit in aim.limits:
         kept &= limit.holds(outcome.columns[limit.column])
-    with np.errstate(invalid="ignore"):
-        regret = np.where(kept & np.isfinite(optimum)[:, None], outcome.scores - optimum[:, None], np.nan)
     found = {name: np.where(possible, array, np.nan) for name, array in outcome.columns.items()}
-    return {
-        **found,
-        "objective": np.where(possible, outcome.scores, np.nan),
-        "regret": np.maximum(regret, 0.0),
-        "kept": kept,
-    }
+    return {**found, "objective": np.where(possible, outcome.scores, np.nan), "kept": kept}
+
+
+def _regret(objective: np.ndarray, kept: np.ndarray, optimum: np.ndarray) -> np.ndarray:
+    """How much worse than the best of the same draw; NaN where the limits are not kept, or by nothing."""
+    with np.errstate(invalid="ignore"):
+        regret = np.where(kept & np.isfinite(optimum), objective - optimum, np.nan)
+    return np.maximum(regret, 0.0)  # the best is found to a tolerance: to be better than that is no gain
 
 
 def values_of(worlds: Worlds, items: np.ndarray, units: np.ndarray) -> dict[str, np.ndarray]:
@@ -150,7 +165,8 @@ def landscape(worlds: Worlds, aim: Aim, found: list[Found]) -> xr.Dataset:
         flat = units.reshape(-1, len(ranges))
         items = np.full(len(flat), one.item)
         outcome = worlds.outcomes(i, items, flat, aim.wanted)
-        rank, regret = ranked(outcome, worlds.weights, aim), _judged(outcome, aim, one.optimum)["regret"]
+        rank, judged = ranked(outcome, worlds.weights, aim), _judged(outcome, aim)
+        regret = _regret(judged["objective"], judged["kept"], one.optimum[:, None])
         sure = np.sort(regret, axis=0)  # NaN last
         count = np.isfinite(sure).sum(axis=0)
         upper = sure[np.maximum(np.ceil(0.9 * count).astype(int) - 1, 0), np.arange(len(flat))]

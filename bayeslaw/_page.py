@@ -17,7 +17,7 @@ from bayeslaw._risk import Miss
 if TYPE_CHECKING:
     from bayeslaw._choose import Choice
 
-_WIDTH, _MARGIN = 110, 16
+_WIDTH, MARGIN = 110, 16
 _DRIVERS = 3
 
 
@@ -82,28 +82,28 @@ def _paragraphs(choice: "Choice", scenario: int, prob: float) -> list[str]:
     said = [
         ("Given", ", ".join(f"{n} = {_shown(one[n].item(), n)}" for n in choice.given) or "nothing"),
         ("Recommended", ", ".join(f"{n} = {_shown(v, n)}" for n, v in chosen)),
-        ("It follows", ", ".join(f"{n} = {_spread(best[n].to_numpy(), n, prob)}" for n in follows)),
-        ("To expect", f"{response} {_spread(best[response].to_numpy(), response, prob)}, the mean function; "
-         f"{_spread(best[response + NEW_RUN].to_numpy(), response, prob)} a new run"),
+        ("It follows", ", ".join(f"{n} = {spread(best[n].to_numpy(), n, prob)}" for n in follows)),
+        ("To expect", f"{response} {spread(best[response].to_numpy(), response, prob)}, the mean function; "
+         f"{spread(best[response + NEW_RUN].to_numpy(), response, prob)} a new run"),
         ("Risk", f"{risk_words(choice)} = {_number(first['risk'], choice)}{_limits(choice, first['kept'])}"),
         ("Regret", _regret(choice, table, prob)),
         (f"Within {100 * choice.aim.within:.3g} %", _near(choice, scenario)),
     ]  # fmt: skip
-    lines = [f"{name:{_MARGIN}}{_wrapped(text)}" for name, text in said if text]
+    lines = [f"{name:{MARGIN}}{wrapped(text)}" for name, text in said if text]
     lines += [
         f"Alternatives    ({prob:.0%} intervals of {response}, the mean function)",
         textwrap.indent(_text(table, choice), "  "),
     ]
     lines += [
-        f"{name:{_MARGIN}}{_wrapped(text)}"
+        f"{name:{MARGIN}}{wrapped(text)}"
         for name, text in [("Driven by", _driven(choice, scenario)), ("Assumed", _assumed(choice))]
         if text
     ]
     return lines
 
 
-def _wrapped(text: str) -> str:
-    return ("\n" + " " * _MARGIN).join(textwrap.wrap(text, _WIDTH - _MARGIN))
+def wrapped(text: str) -> str:
+    return ("\n" + " " * MARGIN).join(textwrap.wrap(text, _WIDTH - MARGIN))
 
 
 def risk_words(choice: "Choice") -> str:
@@ -123,7 +123,7 @@ def _number(value: float, choice: "Choice") -> str:
 
 def _limits(choice: "Choice", kept: float) -> str:
     limits = choice.aim.limits
-    return f"; {' and '.join(map(str, limits))}: kept in {_share(kept)} of draws" if limits else ""
+    return f"; {' and '.join(map(str, limits))}: kept in {share_of(kept)} of draws" if limits else ""
 
 
 def _regret(choice: "Choice", table: pd.DataFrame, prob: float) -> str:
@@ -135,7 +135,7 @@ def _regret(choice: "Choice", table: pd.DataFrame, prob: float) -> str:
     same = all(_alike(plug[name], table.iloc[0][name]) for name in choice.decision.choose)
     text += "the same plan" if same else words(plug) if np.isfinite(plug["regret"]) else "cannot be had"
     if choice.aim.limits and not same:
-        text += f", within the limits in {_share(plug['kept'])} of draws"
+        text += f", within the limits in {share_of(plug['kept'])} of draws"
     return text
 
 
@@ -165,7 +165,7 @@ def _text(table: pd.DataFrame, choice: "Choice") -> str:
         shares = name in ("kept", "p_optimal")
         kind = name if name in chosen else "" if name.startswith("regret") else response
         shown[name] = [
-            _share(v) if shares else f"{v:.3g}" if name.startswith("regret") else _shown(v, kind) for v in shown[name]
+            share_of(v) if shares else f"{v:.3g}" if name.startswith("regret") else _shown(v, kind) for v in shown[name]
         ]
     if not choice.aim.limits and set(shown["kept"]) == {"100%"}:
         shown = shown.drop(columns="kept")
@@ -190,11 +190,11 @@ def _assumed(choice: "Choice") -> str:
     law = f"{choice.law}{', in proportion to their weights' if laws else ''}"
     text = f"{law}; {choice.noise} for a new run; {draws} draws; {box}"
     unsure = [str(n) for n, a in choice.draws.data_vars.items() if a.dims == ("chain", "draw")]
-    known = "".join(f"; {n} {_spread(choice.draws[n].to_numpy(), n, 0.9)}, as given" for n in unsure)
+    known = "".join(f"; {n} {spread(choice.draws[n].to_numpy(), n, 0.9)}, as given" for n in unsure)
     return text + known
 
 
-def _spread(values: np.ndarray, name: str, prob: float) -> str:
+def spread(values: np.ndarray, name: str, prob: float) -> str:
     """A median and its interval, or one number where it does not vary."""
     low, median, high = np.nanquantile(values, [(1 - prob) / 2, 0.5, (1 + prob) / 2])
     if high - low <= 1e-9 * max(abs(high), abs(low)):
@@ -206,7 +206,7 @@ def _shown(value: Any, name: str) -> str:
     return value if isinstance(value, str) else format_number(float(value), name if name in COLUMNS else "")
 
 
-def _share(value: float) -> str:
+def share_of(value: float) -> str:
     """A share of draws that says nothing is certain unless it is so in all of them."""
     if 0 < value < 0.005 or 0.995 < value < 1:
         return "<1%" if value < 0.5 else ">99%"
@@ -241,7 +241,11 @@ def _short(choice: "Choice") -> pd.DataFrame:
     for name in shown.columns:
         kind = name if name in choice.decision.choose else choice.draws.attrs["response"]
         shown[name] = [
-            _share(v) if name in ("kept", "p_optimal") else f"{v:.3g}" if name.startswith("regret") else _shown(v, kind)
+            share_of(v)
+            if name in ("kept", "p_optimal")
+            else f"{v:.3g}"
+            if name.startswith("regret")
+            else _shown(v, kind)
             for v in shown[name]
         ]
     if choice.given:

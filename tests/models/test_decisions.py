@@ -1,5 +1,6 @@
-"""Every decision of every law answers to `choose`, with no code of its own."""
+"""Every decision of every law answers to `choose`, and its plans to `snap`, with no code of its own."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -31,7 +32,7 @@ GIVEN: dict[str, Any] = {
 # Where a decision needs another value, or a target, a response that its law can reach.
 TARGETS = {
     "Downstream": 0.75, "Overtraining": 2.5, "InferenceAware": 2.4, "Broken": 2.5, "Autoregressive": 2.2,
-    "AutoregressiveCompute": 2.2, "Primer": 2.8, "InferenceSize": 1.3e10, "Observational": 0.5,
+    "AutoregressiveCompute": 2.2, "M4": 3.0, "Primer": 2.8, "InferenceSize": 1.3e10, "Observational": 0.5,
 }  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {"OurKinetics": {"inference_flops": 1e16}, "QAT": {"tolerance": 0.3}}
 # Its first question reads the size and tokens of another law, which a chained posterior brings.
@@ -40,6 +41,13 @@ DECISIONS = [(law, n) for law in LAWS for n in law.prior().decisions() if (law._
 # Kinds: one range, two, a menu, menus of names beside a range, a target that the law may not reach, nothing to choose.
 QUICK = {("Chinchilla", "compute_optimal"), ("Precision", "compute_optimal"), ("Ensemble", "menu"),
          ("OurThinkingCap", "cap"), ("AutoregressiveCompute", "cheapest"), ("MIST", "tuned")}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def forget_programs_of_a_decision() -> Iterator[None]:
+    """No two decisions share a program, and those of all are more than a process may map (see conftest)."""
+    yield
+    jax.clear_caches()
 
 
 @float64
@@ -101,6 +109,23 @@ def test_a_decision_answers_to_choose(law: type[bl.AbstractLaw], name: str, monk
         np.testing.assert_allclose(choice.draws["regret"].sel(option="recommended"), lost, atol=near)
     assert decision.question in choice.page()
     assert "Recommended" in choice.page() or not decision.choose
+    if decision.choose:
+        built(choice)
+
+
+def built(choice: bl.Choice) -> None:
+    """Among others the values that were chosen cost nothing, the rest being chosen again: but for the search's step."""
+    name, space = next(iter(choice.decision.choose.items()))
+    own = choice.action[name].iloc[0]
+    if isinstance(space, bl.Choices):
+        found = bl.snap(choice, **{name: space})
+    else:
+        near = np.clip([0.9 * own, own, 1.1 * own], space.low, space.high)
+        found = bl.snap(choice, **{name: np.unique(near)})
+    best = found.summary().iloc[0]
+    assert abs(best["share"]) < 1e-6
+    assert best["breaks"] == ""
+    assert found.page().startswith("What can be built of this plan")
 
 
 @pytest.mark.slow
