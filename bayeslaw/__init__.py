@@ -20,6 +20,7 @@ _WHERE = {
     "AdditiveT": "_noise",
     "Allocation": "_allocate",
     "Alternatives": "_alternatives",
+    "Arms": "_arms",
     "Asymmetric": "_penalty",
     "AtLeast": "_risk",
     "AtMost": "_risk",
@@ -70,6 +71,7 @@ _WHERE = {
     "check": "_check",
     "choose": "_choose",
     "compare": "_compare",
+    "compare_arms": "_arms",
     "fetch_chinchilla_epoch": "datasets",
     "fetch_double_descent": "datasets",
     "fetch_farseer": "datasets",
@@ -120,6 +122,8 @@ if TYPE_CHECKING:
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
+    from bayeslaw._arms import Arms as Arms
+    from bayeslaw._arms import compare_arms as compare_arms
     from bayeslaw._backtest import Backtest as Backtest
     from bayeslaw._backtest import backtest as backtest
     from bayeslaw._check import Check as Check
