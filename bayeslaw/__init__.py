@@ -18,6 +18,7 @@ _WHERE = {
     "AbstractLaw": "_law",
     "AbstractNoise": "_noise",
     "AdditiveT": "_noise",
+    "Agreement": "_agreement",
     "Allocation": "_allocate",
     "Alternatives": "_alternatives",
     "Arms": "_arms",
@@ -54,6 +55,7 @@ _WHERE = {
     "Pooled": "_pooled",
     "Posterior": "_posterior",
     "Prediction": "_predict",
+    "Profiles": "_isoflop",
     "PseudoHuber": "_penalty",
     "Quadratic": "_penalty",
     "Quantile": "_risk",
@@ -86,6 +88,7 @@ _WHERE = {
     "fit": "_fit",
     "fit_many": "_many",
     "huber": "_huber",
+    "isoflop": "_isoflop",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -118,6 +121,7 @@ if TYPE_CHECKING:
     from bayeslaw import datasets as datasets
     from bayeslaw import models as models
     from bayeslaw import plots as plots
+    from bayeslaw._agreement import Agreement as Agreement
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
@@ -145,6 +149,8 @@ if TYPE_CHECKING:
     from bayeslaw._fit import fit as fit
     from bayeslaw._forecaster import Forecaster as Forecaster
     from bayeslaw._huber import huber as huber
+    from bayeslaw._isoflop import Profiles as Profiles
+    from bayeslaw._isoflop import isoflop as isoflop
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
     from bayeslaw._misfit import Misfit as Misfit

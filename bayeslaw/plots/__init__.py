@@ -1,6 +1,7 @@
 """Pictures: one function a file, each draws on `ax` (a new one when left out) and returns it."""
 
 from bayeslaw.plots._allocation import plot_allocation
+from bayeslaw.plots._arms import plot_arms
 from bayeslaw.plots._backtest import plot_backtest
 from bayeslaw.plots._check import plot_check
 from bayeslaw.plots._choice import plot_choice
@@ -8,9 +9,11 @@ from bayeslaw.plots._fit import plot_fit
 from bayeslaw.plots._isoflop import plot_isoflop
 from bayeslaw.plots._pareto import plot_pareto
 from bayeslaw.plots._penalty import plot_penalty
+from bayeslaw.plots._profiles import plot_profiles
 
 __all__ = [
     "plot_allocation",
+    "plot_arms",
     "plot_backtest",
     "plot_check",
     "plot_choice",
@@ -18,4 +21,5 @@ __all__ = [
     "plot_isoflop",
     "plot_pareto",
     "plot_penalty",
+    "plot_profiles",
 ]
