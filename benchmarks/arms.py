@@ -1,6 +1,7 @@
 """What a recipe is worth in compute: how often the interval of the multiplier holds the truth, on made-up recipes.
 
-    python benchmarks/arms.py [--worlds 60]    # the table of docs/arms.md
+    python benchmarks/arms.py [--worlds 36]    # the table of docs/arms.md
+    python benchmarks/arms.py figure           # docs/arms.png
 
 A world is a Chinchilla law drawn around the refit of Besiroglu et al. 2024 and a recipe B that saves compute: in the
 first kind by one factor at every budget (ln of it drawn from Normal(0.2, 0.2)), in the second kind by other terms and
@@ -184,10 +185,22 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["kind", "flops", "method"], sort=False).apply(one)
 
 
+def figure() -> None:
+    """Gadre's corpora against C4."""
+    runs = bl.load_overtraining()
+    runs = runs[runs.tokens / runs.params > 8]
+    arms = bl.compare_arms(Chinchilla, runs, by="corpus", flops=np.geomspace(1e18, 1e23, 11), seed=1)
+    bl.plots.plot_arms(arms, above=0.5).figure.savefig("docs/arms.png", dpi=110)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", type=int, default=60)
+    parser.add_argument("what", nargs="?", choices=("table", "figure"), default="table")
+    parser.add_argument("--worlds", type=int, default=36)
     parser.add_argument("--kind", choices=KINDS)
     asked = parser.parse_args()
-    for each in [asked.kind] if asked.kind else KINDS:
-        print(shown(table(each, asked.worlds)).to_string(), flush=True)
+    if asked.what == "figure":
+        figure()
+    else:
+        for each in [asked.kind] if asked.kind else KINDS:
+            print(shown(table(each, asked.worlds)).to_string(), flush=True)
