@@ -18,8 +18,10 @@ _WHERE = {
     "AbstractLaw": "_law",
     "AbstractNoise": "_noise",
     "AdditiveT": "_noise",
+    "Agreement": "_agreement",
     "Allocation": "_allocate",
     "Alternatives": "_alternatives",
+    "Arms": "_arms",
     "Asymmetric": "_penalty",
     "AtLeast": "_risk",
     "AtMost": "_risk",
@@ -56,6 +58,7 @@ _WHERE = {
     "Posterior": "_posterior",
     "Powers": "_grids",
     "Prediction": "_predict",
+    "Profiles": "_isoflop",
     "PseudoHuber": "_penalty",
     "Quadratic": "_penalty",
     "Quantile": "_risk",
@@ -74,6 +77,7 @@ _WHERE = {
     "check": "_check",
     "choose": "_choose",
     "compare": "_compare",
+    "compare_arms": "_arms",
     "fetch_chinchilla_epoch": "datasets",
     "fetch_double_descent": "datasets",
     "fetch_farseer": "datasets",
@@ -88,6 +92,7 @@ _WHERE = {
     "fit": "_fit",
     "fit_many": "_many",
     "huber": "_huber",
+    "isoflop": "_isoflop",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -123,10 +128,13 @@ if TYPE_CHECKING:
     from bayeslaw import datasets as datasets
     from bayeslaw import models as models
     from bayeslaw import plots as plots
+    from bayeslaw._agreement import Agreement as Agreement
     from bayeslaw._allocate import Allocation as Allocation
     from bayeslaw._allocate import allocate as allocate
     from bayeslaw._alternatives import Alternatives as Alternatives
     from bayeslaw._alternatives import alternatives as alternatives
+    from bayeslaw._arms import Arms as Arms
+    from bayeslaw._arms import compare_arms as compare_arms
     from bayeslaw._backtest import Backtest as Backtest
     from bayeslaw._backtest import backtest as backtest
     from bayeslaw._check import Check as Check
@@ -150,6 +158,8 @@ if TYPE_CHECKING:
     from bayeslaw._grids import Multiples as Multiples
     from bayeslaw._grids import Powers as Powers
     from bayeslaw._huber import huber as huber
+    from bayeslaw._isoflop import Profiles as Profiles
+    from bayeslaw._isoflop import isoflop as isoflop
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
     from bayeslaw._misfit import Misfit as Misfit
