@@ -7,6 +7,7 @@ others of the 400, in one batch. The law is fitted to both, a size chosen for 1e
 posterior of all 400 runs. Ways to spend them:
 
 - `next_runs`: by expected reduction of the regret, as the library does it.
+- `next_runs, asked again`: the same; after these runs the law is fitted, and what is left may be spent in the same way.
 - `random`: any that can still be paid. `largest`: the one with most FLOPs that can still be paid.
 - `D-optimal`: the one whose outcome is least certain given those before it, which adds most to the determinant of the
   information; `D-optimal per FLOP`: the same by that information over its cost.
@@ -73,10 +74,23 @@ def bought(rest: pd.DataFrame, posterior: bl.Posterior, budget: float, seed: int
     return found.runs.index
 
 
-def ways(rest: pd.DataFrame, posterior: bl.Posterior, budget: float, seed: int) -> dict[str, Callable[[], pd.Index]]:
+def asked_again(runs: pd.DataFrame, known: pd.DataFrame, posterior: bl.Posterior, budget: float, seed: int) -> pd.Index:
+    first = bought(runs.drop(known.index), posterior, budget, seed)
+    seen = known.index.append(first)
+    rest, left = runs.drop(seen), budget - runs.flops[first].sum()
+    if not len(first) or rest.flops.min() > left:
+        return first
+    return first.append(bought(rest, fit(runs.loc[seen]), left, seed + 100))
+
+
+def ways(
+    runs: pd.DataFrame, known: pd.DataFrame, posterior: bl.Posterior, seed: int
+) -> dict[str, Callable[[], pd.Index]]:
+    rest, budget = runs.drop(known.index), known.flops.sum()
     rng, costs = np.random.default_rng(seed), rest.flops.to_numpy()
     return {
         "next_runs": lambda: bought(rest, posterior, budget, seed),
+        "next_runs, asked again": lambda: asked_again(runs, known, posterior, budget, seed),
         "random": lambda: in_order(rest, rng.permutation(len(rest)), budget),
         "largest": lambda: in_order(rest, np.argsort(-costs), budget),
         "cheapest": lambda: in_order(rest, np.argsort(costs), budget),
@@ -105,11 +119,11 @@ def main() -> None:
     regret, rows = judge(fit(runs)), []
     for seed in range(seeds):
         known = runs.loc[runs.flops < runs.flops.quantile(CHEAP)].sample(KNOWN, random_state=seed)
-        posterior, rest, budget = fit(known), runs.drop(known.index), known.flops.sum()
-        for name, pick in ways(rest, posterior, budget, seed).items():
+        posterior = fit(known)
+        for name, pick in ways(runs, known, posterior, seed).items():
             picks = pick()
             after = fit(runs.loc[known.index.append(picks)]) if len(picks) else posterior
-            spent = rest.flops[picks].sum() / budget
+            spent = runs.flops[picks].sum() / known.flops.sum()
             rows.append((seed, name, regret(after), len(picks), spent, after.ok))
             print(*rows[-1], flush=True)
     frame = pd.DataFrame(rows, columns=["seed", "way", "regret", "runs", "spent", "ok"])
