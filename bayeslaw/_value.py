@@ -43,11 +43,8 @@ class Regret:
 
     def now(self, weights: np.ndarray) -> float:
         """That of the action of least expected loss, expected over all draws."""
-        found = 0.0
-        for scores in self.scores:
-            means = weights @ scores
-            found += float(means.min() - weights @ scores.min(axis=1))
-        return found / len(self.scores)
+        regrets = (scores - scores.min(axis=1, keepdims=True) for scores in self.scores)
+        return float(np.mean([(weights @ one).min() for one in regrets]))
 
 
 @dataclass(frozen=True, eq=False)

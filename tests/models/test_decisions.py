@@ -1,4 +1,5 @@
-"""Every decision of every law answers to `choose`, and its plans to `snap`, with no code of its own."""
+"""Every decision of every law answers to `choose`, its plans to `snap` and its posterior to `next_runs`, with no
+code of its own."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -111,6 +112,24 @@ def test_a_decision_answers_to_choose(law: type[bl.AbstractLaw], name: str, monk
     assert "Recommended" in choice.page() or not decision.choose
     if decision.choose:
         built(choice)
+        bought(posterior, name, given)
+
+
+def bought(posterior: bl.Posterior, name: str, given: dict[str, Any]) -> None:
+    """Of two runs alike the cheaper one is worth more for its cost; where no action is possible in every draw there is
+    no regret, and that is said."""
+    labels = posterior.prior.categories()
+    alike = {one: [labels[one][0] if one in labels else GIVEN.get(one, 1.0)] * 2 for one in posterior.joint.columns()}
+    try:
+        found = bl.next_runs(posterior, alike | {"price": [1.0, 2.0]}, name, cost="price", budget=2, **given)
+    except bl.InputError as error:
+        assert "no action is possible in every draw" in str(error)
+        return
+    assert 0 <= found.before < np.inf
+    gain = found.candidates.sort_values("price")["gain"].to_numpy()
+    assert np.isfinite(gain).all()
+    assert gain[0] == gain[1]
+    assert len(found.batch) <= 2
 
 
 def built(choice: bl.Choice) -> None:
