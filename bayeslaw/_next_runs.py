@@ -163,15 +163,14 @@ def _columns(frame: pd.DataFrame, posterior: Posterior) -> dict[str, np.ndarray]
 def _costs_of(frame: pd.DataFrame, cost: str) -> np.ndarray:
     if len(frame) == 0:
         raise InputError("the table of candidates has no rows; it needs one for each run that could be made.")
-    value = frame[cost] if cost in frame else derive(cost, {str(name): frame[name] for name in frame})
-    if value is None:
+    if cost not in frame and derive(cost, dict.fromkeys(map(str, frame), 1.0)) is None:
         guess = nearest(cost, frame.columns)
         hint = f" Did you mean {guess!r}?" if guess else ""
         raise InputError(
             f"the cost of a candidate is its {cost!r}, which is no column ({', '.join(map(str, frame.columns))}) and "
             f"does not follow from them: add it, or name another by cost=.{hint}"
         )
-    found = number_columns(pd.DataFrame({cost: value}), (cost,), what="candidate")[0][cost]
+    found = number_columns(frame, (cost,), what="candidate")[0][cost]
     if not (found > 0).all():
         row = int(np.argmin(found))
         raise InputError(f"a run costs something; got {cost} = {found[row]:g} in row {frame.index[row]}.")

@@ -10,6 +10,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw import cli
+from bayeslaw.models import Overtraining
 
 
 def run(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -77,6 +78,53 @@ def test_penalised_hyperparameters(capfd: pytest.CaptureFixture[str], tmp_path: 
     assert "'momentum' has no default penalty" in err
 
 
+def test_one_plan_with_its_risk_and_limits(capfd: pytest.CaptureFixture[str], saved: str, tmp_path: Path) -> None:
+    plot = tmp_path / "regret.png"
+    words = ["--flops", "1e24", "--risk", "cvar:0.8", "--at-most", "tokens=1T"]
+    code, out, _ = run(capfd, "choose", saved, *words, "--plot", str(plot))
+    assert code == 0
+    assert "Recommended" in out
+    assert "CVaR(level=0.8)" in out
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run(capfd, "choose", saved, *words, "--json")
+    found = json.loads(out)
+    wanted = bl.choose(bl.load(saved), flops=1e24, risk=bl.CVaR(0.8), subject_to={"tokens": 1e12})
+    assert found["plans"] == [{"flops": 1e24, "params": pytest.approx(wanted.action["params"].item())}]
+    assert {"recommended", "plug-in"} <= {row["option"] for row in found["options"]}
+    code, out, _ = run(capfd, "choose", saved, "--flops", "1e24", "--at-least", "loss=1.5@0.9", "--misfit")
+    assert code == 0
+    assert "Misfit(Chinchilla)" in out
+
+
+def test_pilot_runs_to_buy(capfd: pytest.CaptureFixture[str], saved: str, tmp_path: Path) -> None:
+    csv, buy = tmp_path / "candidates.csv", tmp_path / "buy.csv"
+    csv.write_text("params,tokens\n1B,20B\n10B,50B\n")
+    code, out, _ = run(capfd, "next-runs", saved, str(csv), "--flops", "1e24", "--price", "0", "-o", str(buy))
+    assert code == 0
+    assert "Expected regret" in out
+    assert buy.read_text().startswith("params,tokens,cost,spent,regret")
+    code, out, _ = run(capfd, "next-runs", saved, str(csv), "--flops", "1e24", "--price", "1", "--json")
+    assert json.loads(out)["stop"]
+
+
+def test_laws_are_checked_compared_and_tested(capfd: pytest.CaptureFixture[str], saved: str, tmp_path: Path) -> None:
+    code, out, _ = run(capfd, "check", saved)
+    assert code == 0
+    assert "LOO-PIT" in out
+    other, csv = tmp_path / "overtraining.nc", tmp_path / "runs.csv"
+    runs = bl.load(saved).runs
+    runs.to_csv(csv, index=False)
+    bl.fit(Overtraining, runs, seed=1).save(other)
+    code, out, _ = run(capfd, "compare", saved, str(other), "--json")
+    assert code == 0
+    assert sum(row["weight"] for row in json.loads(out)["laws"]) == pytest.approx(1.0)
+    words = ["backtest", "chinchilla", "--runs", str(csv), "--split", "flops > 1e21", "--draws", "200"]
+    code, out, _ = run(capfd, *words, "--json")
+    (row,) = json.loads(out)["methods"]
+    assert 0 <= row["inside_90"] <= 1
+    assert code in (0, 1)  # 800 draws need not be a result; then scripts must notice
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -102,6 +150,14 @@ def test_penalised_hyperparameters(capfd: pytest.CaptureFixture[str], tmp_path: 
         (["fit", "chinchilla", "-o", "fit.txt"], "must end in .nc"),
         (["fit", "chinchilla", "--columns", "N=params"], "--columns is for your own runs"),
         (["fit", "chinchilla", "x.csv", "--columns", "N"], "write yours=ours pairs"),
+        (["choose", "FIT", "--flops", "1e24", "--risk", "luck"], "--risk 'luck' is not a measure of risk"),
+        (["choose", "FIT", "--flops", "1e24", "--risk", "cvar:2"], "between 0 and 1"),
+        (["choose", "FIT", "--flops", "1e24", "--at-most", "loss"], "write NAME=BOUND or NAME=BOUND@PROBABILITY"),
+        (["choose", "FIT", "--flops", "1e24", "--at-most", "loss=1.2@0.9"], "no action keeps loss at most 1.2"),
+        (["next-runs", "FIT", "none.csv", "--flops", "1e24"], "there is no file 'none.csv'"),
+        (["next-runs", "FIT", "none.csv", "--flops", "1e24", "-o", "buy.txt"], "must end in .csv"),
+        (["compare", "FIT", "FIT"], "is there twice"),
+        (["backtest", "chinchilla", "--split", "flops > x"], "flops > x"),
         (["data", "penguins"], "there is no data set 'penguins'"),
     ],
 )

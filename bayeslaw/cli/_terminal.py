@@ -1,12 +1,18 @@
 """Reading what was typed and writing what was found, for the command line."""
 
 import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayeslaw import __version__
 from bayeslaw._errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayeslaw import Posterior
 
 
@@ -63,15 +69,53 @@ def print_table(title: str, headers: list[str], rows: list[tuple[str, ...]], sta
         console.print(str(one), style="bold red" if one.serious else "yellow", markup=False)
 
 
-def print_json(posterior: "Posterior", prob: float, result: dict[str, Any], status: Any) -> None:
-    head = {
-        "bayeslaw": __version__,
-        "law": type(posterior.prior).__name__,
-        "noise": type(posterior.noise_prior).__name__,
-        "runs": len(posterior.runs),
-        "seed": int(posterior.tree.attrs["seed"]),
-        "ok": posterior.ok,
-        "prob": prob,
-    }
+def print_json(posterior: "Posterior | None", prob: float | None, result: dict[str, Any], status: Any) -> None:
+    head: dict[str, Any] = {"bayeslaw": __version__}
+    if posterior is not None:
+        head |= {
+            "law": type(posterior.prior).__name__,
+            "noise": type(posterior.noise_prior).__name__,
+            "runs": len(posterior.runs),
+            "seed": int(posterior.tree.attrs["seed"]),
+            "ok": posterior.ok,
+        }
+    head |= {} if prob is None else {"prob": prob}
     notes = [{"serious": one.serious, "text": one.text} for one in status]
     print(json.dumps({**head, **result, "status": notes}, indent=2))
+
+
+def table_json(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """A row each, with what its index says; null for what is not a number."""
+    named = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+    return json.loads(str(named.to_json(orient="records", double_precision=15)))
+
+
+def print_result(text: str, status: Any, plot: Path | None = None) -> None:
+    """A result as Python prints it, and what else there is to know."""
+    print(text)
+    for one in status:
+        print(one)
+    if plot is not None:
+        print(f"figure written to {plot}")
+
+
+def save_figure(draw: Callable[[], Any], target: Path) -> None:
+    """What a plot draws, whole or not at all."""
+    import matplotlib
+
+    matplotlib.use("Agg")  # a file is wanted, no window
+    axes = draw()
+    figure = (axes if hasattr(axes, "get_figure") else axes[0]).get_figure(root=True)
+    _whole(target, lambda path: figure.savefig(path, dpi=200))
+
+
+def save_table(frame: "pd.DataFrame", target: Path) -> None:
+    """The same for a table as CSV."""
+    _whole(target, lambda path: frame.to_csv(path, index=False))
+
+
+def _whole(target: Path, write: Callable[[Path], Any]) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bayeslaw") as folder:
+        temporary = Path(folder) / target.name
+        write(temporary)
+        os.replace(temporary, target)
