@@ -1,6 +1,7 @@
 """Which pilot runs to make next, on the grid of Farseer.
 
     python benchmarks/next_runs.py [SEEDS]     # 20 when left out; prints a table in Markdown (docs/decisions.md has it)
+    python benchmarks/next_runs.py figure      # docs/next_runs.png: what the first seed buys
 
 In each of the seeds 30 of the cheapest 30 % of 400 runs are known, and as many FLOPs as they took may be spent on
 others of the 400, in one batch. The law is fitted to both, a size chosen for 1e23 FLOPs, and its regret taken under the
@@ -19,7 +20,9 @@ The runs are downloaded once (`fetch_farseer`). Fixed seeds.
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -112,13 +115,31 @@ def judge(full: bl.Posterior) -> Callable[[bl.Posterior], float]:
     return regret
 
 
+def known_in(seed: int, runs: pd.DataFrame) -> pd.DataFrame:
+    return runs.loc[runs.flops < runs.flops.quantile(CHEAP)].sample(KNOWN, random_state=seed)
+
+
+def figure() -> None:
+    runs = load()
+    known = known_in(0, runs)
+    rest = runs.drop(known.index).drop(columns=RESPONSE)
+    found = bl.next_runs(fit(known), rest, flops=BUDGET, budget=known.flops.sum())
+    ax = bl.plots.plot_next_runs(found)
+    ax.plot(known[SIZE], known[TOKENS], "x", color="black", markersize=4, label="known")
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    plt.savefig(Path(__file__).parents[1] / "docs" / "next_runs.png", dpi=110)
+
+
 def main() -> None:
+    if sys.argv[1:] == ["figure"]:
+        figure()
+        return
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     warnings.filterwarnings("ignore", "this posterior is not a result yet")
     runs = load()
     regret, rows = judge(fit(runs)), []
     for seed in range(seeds):
-        known = runs.loc[runs.flops < runs.flops.quantile(CHEAP)].sample(KNOWN, random_state=seed)
+        known = known_in(seed, runs)
         posterior = fit(known)
         for name, pick in ways(runs, known, posterior, seed).items():
             picks = pick()
