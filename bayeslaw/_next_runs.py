@@ -118,6 +118,9 @@ def next_runs(
       FLOPs would gain in the final run; else zero. Runs are bought as long as they are worth it.
     - `columns`: maps the names of `candidates` to ours. `seed`: for outcomes.
 
+    This is the expected value of sample information (Raiffa and Schlaifer 1961), with the regret cross-validated; the
+    information is the bound of Barber and Agakov (2003).
+
     Raises `InputError` for an empty table, for candidates that all cost more than the budget, for what `choose` refuses
     of a decision and `predict` of a table.
     """

@@ -93,6 +93,7 @@ def actions_of(worlds: Worlds) -> Actions:
 
 
 def regret_of(worlds: Worlds, actions: Actions) -> Regret:
+    """Of those actions that are possible in every draw."""
     found = []
     for scores in actions.scores(worlds):
         possible = np.isfinite(scores[worlds.weights > 0]).all(axis=0)

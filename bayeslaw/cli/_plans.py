@@ -28,7 +28,16 @@ from bayeslaw.cli._options import (
 )
 from bayeslaw.cli._sources import Request, leave
 from bayeslaw.cli._terminal import given as parse_given
-from bayeslaw.cli._terminal import headline, print_json, print_result, print_table, save_figure, save_table, table_json
+from bayeslaw.cli._terminal import (
+    headline,
+    print_json,
+    print_result,
+    print_table,
+    remarks,
+    save_figure,
+    save_table,
+    table_json,
+)
 
 if TYPE_CHECKING:
     pass
@@ -69,8 +78,7 @@ def allocate(
 
     allocation = allocate(posterior, chosen, seed=seed, **wanted)
     summary = allocation.summary(prob)
-    # What is odd about the data belongs here too: this may be all that the user sees of the fit.
-    status = (*posterior.status, *(one for one in allocation.status if one not in posterior.status))
+    status = remarks(posterior, allocation)
     if plot is not None:
         from bayeslaw.plots import plot_allocation
 
@@ -155,13 +163,13 @@ def choose(
     plan = bayeslaw.choose(used, chosen, risk=measure, subject_to=limits, seed=seed, **wanted)
     if plot is not None:
         save_figure(lambda: bayeslaw.plots.plot_choice(plan), plot)
-    status = (*posterior.status, *(one for one in plan.status if one not in posterior.status))
+    status = remarks(posterior, plan)
     if as_json:
         found = {"question": chosen.question, "risk": str(plan.aim.risk), "plans": table_json(plan.action)}
         print_json(posterior, prob, {**found, "options": table_json(plan.summary(prob))}, status)
     else:
         pages = [plan.page(i, prob) for i in range(len(plan.action))]
-        print_result("\n\n".join(pages), [one for one in status if str(one) not in pages[0]], plot)
+        print_result("\n\n".join(pages), status, plot)
     leave(posterior)
 
 

@@ -49,6 +49,12 @@ def headline(posterior: "Posterior") -> str:
     return f"{law}, {noise} noise, {len(posterior.runs)} runs, {chains} x {draws} draws"
 
 
+def remarks(posterior: "Posterior", found: Any) -> tuple[Any, ...]:
+    """Of the fit and of what was found by it. What is odd about the data belongs there too: it may be all that one sees
+    of the fit."""
+    return tuple(dict.fromkeys((*posterior.status, *found.status)))
+
+
 def print_table(title: str, headers: list[str], rows: list[tuple[str, ...]], status: Any) -> None:
     from rich import box
     from rich.console import Console
