@@ -106,5 +106,6 @@ if __name__ == "__main__":
     import matplotlib
 
     matplotlib.use("Agg")
-    chosen = Path(sys.argv[1])
-    run(chosen, of("python", slow="slow" in sys.argv)[chosen])
+    chosen, options = Path(sys.argv[1]), sys.argv[2:]
+    asked = of("python", slow="slow" in options)[chosen]
+    run(chosen, [one for one in asked if "offline" not in options or ".fetch_" not in one.text])
