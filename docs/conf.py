@@ -25,6 +25,7 @@ nb_execution_timeout = 1800
 nb_execution_raise_on_error = True
 
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 80
 copybutton_exclude = ".linenos, .gp, .go"
 

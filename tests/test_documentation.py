@@ -14,8 +14,12 @@ from pages import PAGES, ROOT, Block, blocks, of
 import bayeslaw as bl
 
 PYTHON, SLOW, BASH = of("python"), of("python", slow=True), of("bash")
-IDS = {"ids": lambda page: str(page.relative_to(ROOT))}
 LEFT_OUT = [block for page in PAGES for block in blocks(page) if block.reason]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
 
 # What a reader is promised to see.
 PRINTS = {
@@ -40,9 +44,9 @@ def run_page(page: Path, folder: Path, cache: Path, *options: str) -> str:
 
 
 @pytest.mark.pages
-@pytest.mark.parametrize("page", PYTHON, **IDS)
+@pytest.mark.parametrize("page", PYTHON, ids=name_of)
 def test_python_runs_as_printed(page: Path, cache: Path, tmp_path: Path) -> None:
-    name = str(page.relative_to(ROOT))
+    name = name_of(page)
     if name in NEEDS and not (cache / NEEDS[name]).is_file():
         run_page(page, tmp_path, cache, "offline")
         pytest.skip(f"all ran but what needs {NEEDS[name]}, which is not at hand; tests do not use the network")
@@ -55,13 +59,13 @@ def test_python_runs_as_printed(page: Path, cache: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", SLOW, **IDS)
+@pytest.mark.parametrize("page", SLOW, ids=name_of)
 def test_python_that_takes_minutes_runs_as_printed(page: Path, cache: Path, tmp_path: Path) -> None:
     run_page(page, tmp_path, cache, "slow")
 
 
 @pytest.mark.pages
-@pytest.mark.parametrize("page", BASH, **IDS)
+@pytest.mark.parametrize("page", BASH, ids=name_of)
 def test_commands_run_as_printed(page: Path, cache: Path, tmp_path: Path) -> None:
     """In a folder with the table that the text speaks of, by the interpreter of the tests."""
     runs = bl.load_chinchilla().rename(columns={"params": "N", "tokens": "D"})
@@ -98,7 +102,7 @@ def test_every_block_is_of_a_known_kind() -> None:
             assert block.mark == "" or block.reason or block.slow or not block.mark.startswith("not run"), block.name
 
 
-@pytest.mark.parametrize("page", PAGES, **IDS)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_benchmarks_that_pages_name_exist(page: Path) -> None:
     """`python benchmarks/checking.py stack`: the file is there, and knows the word."""
     for script, words in re.findall(r"`python (benchmarks/[\w/]+\.py)([^`]*)`", page.read_text(encoding="utf-8")):
@@ -110,7 +114,7 @@ def test_benchmarks_that_pages_name_exist(page: Path) -> None:
                 assert re.search(known, source), f"{page.name}: {script} does not know {word!r}"
 
 
-@pytest.mark.parametrize("page", PAGES, **IDS)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_relative_links_lead_somewhere(page: Path) -> None:
     made = tuple(f"{name}/" for name in ("laws", "data", "notebooks", "project", "reference"))  # when the site is built
     for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

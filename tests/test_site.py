@@ -32,10 +32,13 @@ def made() -> Iterator[Any]:
 
 
 def test_docstrings_stay_what_they_say(made: Any) -> None:
-    text = "lr* = a_i <b>, `x*y` of *this*\n+ more [1]\n\n- `one`: a\n- `two`: b\n\n- `three`: c\n\n    code * here\n"
+    text = "lr* = a_i <b>, `x*y` of *it* 2*3\n+ more [1]\n\n- `one`: a\n- `two`: b\n\n- `three`: c\n\n    code * here\n"
     assert made.markdown.prose(text) == (
-        "lr\\* = a\\_i \\<b\\>, `x*y` of \\*this\\*\n\\+ more \\[1\\]\n\n- `one`: a\n- `two`: b\n\n<!-- another list -->\n\n"
+        "lr\\* = a\\_i \\<b\\>, `x*y` of *it* 2\\*3\n\\+ more \\[1\\]\n\n- `one`: a\n- `two`: b\n\n<!-- another list -->\n\n"
         "- `three`: c\n\n```python\ncode * here\n```\n\n"
+    )
+    assert made.markdown.prose("an interval on *where it\nis*, not x* or a * b") == (
+        "an interval on *where it\nis*, not x\\* or a \\* b\n"
     )
     assert made.markdown.prose("It holds. Prior, 90 %: a 1 to 2.") == "It holds.\n\nPrior, 90 %: a 1 to 2.\n"
     assert made.markdown.table(["a"], [["x | y\nz"]]) == "| a |\n| --- |\n| x \\| y z |\n"

@@ -100,8 +100,8 @@ def _draw_lines(ax: Axes, found: Curves) -> None:
             name = f"{len(found.published)} published fits" if i == 0 else "_"
             ax.plot(found.x, values, linewidth=0.8, color=VERMILLION, alpha=0.6, label=name)
             continue
-        style = {"color": _COLOURS[i % len(_COLOURS)], "linestyle": _DASHES[i // len(_COLOURS) % len(_DASHES)]}
-        ax.plot(found.x, values, linewidth=1.5, label=name, **style)
+        colour, dash = _COLOURS[i % len(_COLOURS)], _DASHES[i // len(_COLOURS) % len(_DASHES)]
+        ax.plot(found.x, values, linewidth=1.5, color=colour, linestyle=dash, label=name)
     if logarithmic(found.column):
         log_axis(ax, "x", found.column)
     ax.set_xlabel(label(found.column))
@@ -114,7 +114,7 @@ def _draw_labels(ax: Axes, found: Curves) -> None:
     ax.vlines(place, low, high, color=BLUE, linewidth=2, alpha=0.5, label="prior, 90 %")
     ax.vlines(place, lower, upper, color=BLUE, linewidth=7, alpha=0.5, label="prior, 50 %")
     ax.plot(place, middle, "o", color="white", markeredgecolor=BLUE, label="prior, median")
-    ax.xaxis.set_major_locator(FixedLocator(list(place)))
+    ax.xaxis.set_major_locator(FixedLocator(place.tolist()))
     ax.set_xticklabels(list(found.x))
     ax.set_xlim(-0.5, len(place) - 0.5)
     ax.set_xlabel(label(found.column))

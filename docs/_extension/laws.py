@@ -168,8 +168,9 @@ def prior_table(tree: Any, before: str = "") -> str:
 def quantiles(one: Any) -> np.ndarray:
     """The 5, 50 and 95 % quantiles of a distribution: exact where it has an inverse, else of draws."""
     levels = np.array([0.05, 0.5, 0.95])
+    one = one.base_dist if isinstance(one, dist.Independent) else one
     try:
-        return np.asarray(one.icdf(levels))
+        return np.asarray(one.icdf(levels.reshape(3, *[1] * len(one.batch_shape))))
     except (NotImplementedError, ImportError):  # NumPyro takes some from an optional package
         return np.quantile(one.sample(jax.random.key(0), (100_000,)), levels, axis=0)
 
@@ -178,7 +179,7 @@ def said(one: Any) -> str:
     """A distribution in words: `LogNormal(ln 1.7, 0.3)`."""
     name = type(one).__name__
     if isinstance(one, dist.LogNormal):
-        return f"LogNormal(ln {np.exp(one.loc):.3g}, {one.scale:.3g})"
+        return f"LogNormal(ln {number(np.exp(one.loc))}, {one.scale:.3g})"
     if name == "TransformedDistribution" and isinstance(one.transforms[0], dist.transforms.AffineTransform):
         return f"{one.transforms[0].loc:g} + {said(one.base_dist)}"
     if name == "TwoSidedTruncatedDistribution":

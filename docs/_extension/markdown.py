@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
+_SIGNS = re.compile(r"((?<!\S)\*[A-Za-z][^*]*[A-Za-z]\*(?!\w))|[*_<>\[\]]")  # an emphasis stays, a star is escaped
 _OWN_PARAGRAPH = re.compile(r"(?<=[.)])\s+(?=Prior, 90 %|Departures? from the papers?:)")
 
 
@@ -42,8 +43,8 @@ def outside_code(change: Callable[[str], str], text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Prose as it stands: stars of formulas are stars, and no line of a paragraph begins a list or a comment."""
-    text = outside_code(lambda part: re.sub(r"([*_<>\[\]])", r"\\\1", part), text)
+    """Prose as it stands: stars of formulas are stars, and no line inside a paragraph begins a list or a comment."""
+    text = outside_code(lambda part: _SIGNS.sub(lambda found: found[1] or f"\\{found[0]}", part), text)
     return re.sub(r"^( *)([+%#])", r"\1\\\2", text, flags=re.MULTILINE)
 
 
