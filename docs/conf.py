@@ -23,6 +23,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force" if os.environ.get("BAYESLAW_DOCS_EXECUTE") else "off"
 nb_execution_timeout = 1800
 nb_execution_raise_on_error = True
+nb_output_stderr = "remove"  # what Jupyter lacks on the machine that builds is no part of the page
 
 add_module_names = False
 toc_object_entries_show_parents = "hide"

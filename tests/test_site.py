@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import itertools
 import os
 import re
 import shutil
@@ -20,6 +21,8 @@ from bayeslaw import datasets
 from bayeslaw.models import LAWS, QAT, Chinchilla, CoverageCurve, Downstream, OurVerification, Speculative
 
 ROOT = Path(__file__).parents[1]
+SHOWN = ("index", "quick_start", "how_calibrated", "extrapolation", "laws/index", "laws/chinchilla", "laws/mist", "data/chinchilla",
+         "reference/fitting", "project/command_line", "notebooks/index")  # fmt: skip
 PARTS = ("commands", "data_cards", "law_plot", "laws", "markdown", "notebooks", "project", "reference", "typical")
 
 
@@ -195,16 +198,16 @@ def test_the_site_in_a_browser(site: Path) -> None:
     said: list[str] = []
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page()
         page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else said.append(asked.url))
-        for name in ("index", "quick_start", "how_calibrated", "laws/index", "laws/chinchilla", "laws/mist",
-                     "data/chinchilla", "reference/fitting", "project/command_line", "notebooks/index"):  # fmt: skip
+        for name, width in itertools.product(SHOWN, (420, 1400)):
+            page.set_viewport_size({"width": width, "height": 900})
             page.goto((site / f"{name}.html").as_uri(), wait_until="load")
             broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
             wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert (said, broken) == ([], []), name
-            assert wide <= 0, f"{name} is {wide} pixels wider than the window"
+            assert wide <= 0, f"{name} is {wide} pixels wider than a window of {width}"
             assert page.inner_text("h1").strip()
         browser.close()
