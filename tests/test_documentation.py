@@ -133,6 +133,11 @@ def test_prose_names_files_that_exist() -> None:
             assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
 
 
+def test_every_picture_is_listed() -> None:
+    text = (ROOT / "docs/pictures.md").read_text(encoding="utf-8")
+    assert not [name for name in bl.plots.__all__ if f"`{name}`" not in text]
+
+
 def test_a_page_that_goes_wrong_is_found(tmp_path: Path) -> None:
     """The line of the page is named, and a message that is another one, or none, is an error."""
     page = tmp_path / "page.md"
