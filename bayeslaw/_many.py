@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from bayeslaw._errors import InputError
 from bayeslaw._fit import quiet_fit
 from bayeslaw._posterior import Posterior
 from bayeslaw._runs import read_table
-from bayeslaw._sampler import Progress, reporter
+from bayeslaw._sampler import STOP, Progress, reporter
 from bayeslaw._tree import Joint, as_joint, float64
 
 
@@ -64,7 +66,8 @@ def fit_many(
     missing = [i for i in range(len(jobs)) if i not in found]
     with reporter(progress, len(jobs), "fits") as tell:
         tell(len(found))
-        for i, posterior in in_parallel(_one, [(i, *jobs[i], seed + i, options) for i in missing], workers):
+        todo = [(i, str(names[i]) if names else f"fit {i}", *jobs[i], seed + i, options) for i in missing]
+        for i, posterior in in_parallel(_one, todo, workers):
             file = files[i]
             if file is not None:
                 posterior.save(file)
@@ -118,7 +121,7 @@ def _joints(laws: Sequence[Any], noise: Any) -> dict[int, Joint]:
 
 def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: int | None) -> Iterator[R]:
     """What comes of the jobs as they are done, on joblib's active backend."""
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
     from joblib.parallel import get_active_backend
 
     if workers is not None and (not isinstance(workers, int) or workers < 1):
@@ -126,6 +129,9 @@ def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: in
     active: Any = get_active_backend(prefer="threads")
     backend, at_once = active
     at_once = workers or (at_once if at_once != 1 else -1)  # 1 is what joblib says when nobody chose
+    if getattr(backend, "supports_sharedmem", False):
+        yield from _in_threads(function, jobs, effective_n_jobs(at_once))
+        return
     streams = "generator_unordered" if backend.supports_return_generator else "list"
     options: dict[str, Any] = {"return_as": streams, "batch_size": 1, "pre_dispatch": "all"}
     parallel: Any = Parallel(n_jobs=at_once, prefer="threads", **options)
@@ -134,9 +140,33 @@ def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: in
     yield from parallel(one(job) for job in jobs)
 
 
-def _one(job: tuple[int, Joint, Any, int, Mapping[str, Any]]) -> tuple[int, Posterior]:
-    i, law, runs, seed, options = job
-    posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
+def _in_threads[J, R](function: Callable[[J], R], jobs: Sequence[J], at_once: int) -> Iterator[R]:
+    """The same in threads of this process, which end before one goes on when a job fails or somebody interrupts.
+
+    joblib leaves them running, and Python is aborted where it exits while one of them computes.
+    """
+    stop = threading.Event()
+
+    def run(job: J) -> R:
+        STOP.set(stop)
+        return function(job)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for done in as_completed([pool.submit(run, job) for job in jobs]):
+                yield done.result()
+        except BaseException:
+            stop.set()  # heard by a fit after its block of iterations
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _one(job: tuple[int, str, Joint, Any, int, Mapping[str, Any]]) -> tuple[int, Posterior]:
+    i, label, law, runs, seed, options = job
+    try:
+        posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error
     _ = posterior.status  # found here, in parallel
     return i, posterior
 
