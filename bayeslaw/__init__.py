@@ -93,6 +93,7 @@ _WHERE = {
     "fit_many": "_many",
     "huber": "_huber",
     "isoflop": "_isoflop",
+    "laws": "_registry",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -187,6 +188,7 @@ if TYPE_CHECKING:
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
+    from bayeslaw._registry import laws as laws
     from bayeslaw._risk import AtLeast as AtLeast
     from bayeslaw._risk import AtMost as AtMost
     from bayeslaw._risk import CVaR as CVaR

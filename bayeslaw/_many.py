@@ -57,11 +57,8 @@ def fit_many(
         raise InputError(f"fit_many has no option {unknown[0]!r}; it passes {', '.join(sorted(known))} on to fit.")
     joints = _joints([law for law, _ in jobs], options.get("noise"))
     jobs = [(joints[id(law)], table) for law, table in jobs]
-    place = None if folder is None else Path(folder)
-    files: list[Path | None] = [None] * len(jobs)
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-        files = [place / f"{_fingerprint(*job, seed + i, options)}.nc" for i, job in enumerate(jobs)]
+    place = folder_of(folder)
+    files = [None if place is None else _file(place, *job, seed + i, options) for i, job in enumerate(jobs)]
     found = {i: _load(file) for i, file in enumerate(files) if file is not None and file.is_file()}
     missing = [i for i in range(len(jobs)) if i not in found]
     with reporter(progress, len(jobs), "fits") as tell:
@@ -169,6 +166,30 @@ def _one(job: tuple[int, str, Joint, Any, int, Mapping[str, Any]]) -> tuple[int,
         raise InputError(f"{label}: {error}") from error
     _ = posterior.status  # found here, in parallel
     return i, posterior
+
+
+def fit_once(place: Path | None, joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> Posterior:
+    """One fit, by one thread; from the folder where it is there, and left there where it is not."""
+    file = None if place is None else _file(place, joint, runs, seed, options)
+    if file is not None and file.is_file():
+        return _load(file)
+    posterior = quiet_fit(joint, runs, seed=seed, workers=1, progress=False, **options)
+    if file is not None:
+        posterior.save(file)
+    return posterior
+
+
+def folder_of(folder: str | Path | None) -> Path | None:
+    """The folder for finished fits, which is made."""
+    if folder is None:
+        return None
+    place = Path(folder).absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _file(place: Path, joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> Path:
+    return place / f"{_fingerprint(joint, runs, seed, options)}.nc"
 
 
 def _load(file: Path) -> Posterior:
