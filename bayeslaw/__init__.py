@@ -28,6 +28,7 @@ _WHERE = {
     "Backtest": "_backtest",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
+    "Calibration": "_sbc",
     "Check": "_check",
     "Choice": "_choose",
     "Choices": "_decision",
@@ -116,6 +117,7 @@ _WHERE = {
     "next_runs": "_next_runs",
     "pareto": "_pareto",
     "predict": "_predict",
+    "sbc": "_sbc",
     "simulate": "_predict",
     "snap": "_snap",
     "stack": "_stack",
@@ -199,6 +201,8 @@ if TYPE_CHECKING:
     from bayeslaw._risk import Quantile as Quantile
     from bayeslaw._risk import WorstCase as WorstCase
     from bayeslaw._saved import load as load
+    from bayeslaw._sbc import Calibration as Calibration
+    from bayeslaw._sbc import sbc as sbc
     from bayeslaw._snap import Snapped as Snapped
     from bayeslaw._snap import snap as snap
     from bayeslaw._stack import Stack as Stack

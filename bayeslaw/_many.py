@@ -198,15 +198,18 @@ def _load(file: Path) -> Posterior:
     return load(file)
 
 
-@float64
 def _fingerprint(joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> str:
     """A name for a fit that says all that its draws depend on."""
+    frame = read_table(runs, options.get("columns"))
+    rest = {name: value for name, value in sorted(options.items()) if name not in ("noise", "columns")}
+    return fingerprint(joint, [list(map(str, frame.columns)), rest, seed, frame.to_csv()])
+
+
+@float64
+def fingerprint(joint: Joint, about: Any) -> str:
+    """A name for a law, a noise, this version and more that JSON can say."""
     from bayeslaw import __version__
     from bayeslaw._codec import encode
 
-    frame = read_table(runs, options.get("columns"))
-    rest = {name: value for name, value in sorted(options.items()) if name not in ("noise", "columns")}
-    about = [encode(joint.law), encode(joint.noise), list(map(str, frame.columns)), rest, seed, __version__]
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    digest.update(frame.to_csv().encode())
-    return digest.hexdigest()[:24]
+    text = json.dumps([encode(joint.law), encode(joint.noise), __version__, about], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -3,6 +3,7 @@
 from bayeslaw.plots._allocation import plot_allocation
 from bayeslaw.plots._arms import plot_arms
 from bayeslaw.plots._backtest import plot_backtest
+from bayeslaw.plots._calibration import plot_calibration
 from bayeslaw.plots._check import plot_check
 from bayeslaw.plots._choice import plot_choice
 from bayeslaw.plots._comparison import plot_comparison
@@ -19,6 +20,7 @@ __all__ = [
     "plot_allocation",
     "plot_arms",
     "plot_backtest",
+    "plot_calibration",
     "plot_check",
     "plot_choice",
     "plot_comparison",
