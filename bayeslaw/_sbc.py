@@ -1,7 +1,6 @@
 """`sbc`: are the intervals right where the law and its prior are? Simulation-based calibration."""
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from bayeslaw._sampler import Progress, reporter
 from bayeslaw._tree import Joint, as_joint, float64
 
 RANKS = 99  # draws that the truth is ranked among; so it is at one of 100 places
+_LEAST = 20  # worlds
 _ALARM = 0.01  # chance of an alarm where all is right, over all quantities
 _FIT = {"method", "chains", "draws", "warmup", "target_accept"}
 
@@ -47,7 +47,7 @@ class Calibration:
     def pit(self) -> pd.DataFrame:
         """The ranks as numbers between 0 and 1, uniform if all is right, at random within their hundredth."""
         within = np.random.default_rng(0).uniform(size=self.ranks.shape)
-        return ((self.ranks + within) / (RANKS + 1)).dropna()
+        return ((self.ranks + within) / (RANKS + 1))[self.worlds["refused"] == ""]
 
     def summary(self) -> pd.DataFrame:
         """A row per quantity. `p`: of uniform ranks (ArviZ's `prit_c`); `p_all`: the same after Holm, for all of them;
@@ -246,13 +246,13 @@ def _of(found: list[dict[str, Any]]) -> Calibration:
             Status(f"{poor} of {len(worlds)} posteriors are no results by their own status; they count here.")
         )
     found_all = Calibration(ranks, worlds, tuple(status))
-    if len(found_all.pit) >= 20:
+    if len(found_all.pit) >= _LEAST:
         table = found_all.summary()
         for name, row in table[table["p_all"] < _ALARM].iterrows():
             text = f"the ranks of {name} are not uniform (p = {row['p']:.1g}): 90 % intervals hold the truth in "
             status.append(Status(f"{text}{row['held_90']:.0%} of worlds.", serious=True))
     else:
-        warnings.warn(f"{len(found_all.pit)} worlds are too few for a test; 200 are usual.", stacklevel=4)
+        status.append(Status(f"{len(found_all.pit)} worlds are too few for a test; 200 are usual."))
     return Calibration(ranks, worlds, tuple(status))
 
 

@@ -25,11 +25,12 @@ def plot_calibration(calibration: Calibration, *, ax: Axes | None = None) -> Axe
 
     pit, table = calibration.pit, calibration.summary()
     ax = new_axes(ax, (6.0, 4.2))
-    for i, name in enumerate(table.sort_values("p").index):
-        points, found, lower, upper = ecdf_pit(pit[name].to_numpy(), _BAND, _SIMULATIONS, rng=np.random.default_rng(0))
-        if i == 0:
-            text = f"{percent(_BAND)} band of one line"
-            ax.fill_between(points, lower - points, upper - points, step="post", color=GREY, alpha=0.2, label=text)
+    uniform = (np.arange(len(pit)) + 0.5) / len(pit)
+    points, _, lower, upper = ecdf_pit(uniform, _BAND, _SIMULATIONS, rng=np.random.default_rng(0))
+    text = f"{percent(_BAND)} band of one line"
+    ax.fill_between(points, lower - points, upper - points, step="post", color=GREY, alpha=0.2, label=text)
+    for name in table.sort_values("p").index:
+        found = np.searchsorted(np.sort(pit[name].to_numpy()), points, side="right") / len(pit)
         wrong = table["p_all"][name] < 0.01
         ax.step(
             points, found - points, where="post", color=VERMILLION if wrong else BLUE, linewidth=1.4 if wrong else 0.7,
