@@ -56,6 +56,7 @@ RANGES: dict[str, Any] = {
     "document_value": (0.2, 2), "shot_value": (0.1, 1), "attempts": [4.0, 8], "generated_tokens": (200, 2e4),
     "verifications": [1.0, 2, 4, 8, 16],
 }  # fmt: skip
+SINGLE = {"Coverage", "CoverageBySize", "TrainToTestCoverage"}  # of problems, whose single answers are counted
 MANY = {"OurKinetics": 200, "OurGraph": 96, "OurPipeline": 96, "InferenceError": 96, "QAT": 96, "MIST": 96}
 
 # What is given to the first decision of a law.
@@ -90,7 +91,7 @@ def design(law: Any, noise: Any = None, seed: int = 0) -> pd.DataFrame:
         if one in labels:
             columns[one] = np.resize(np.array(labels[one], dtype=object), count)[rng.permutation(count)]
             continue
-        where = RANGES[one]
+        where = [1.0] if one == "samples" and name in SINGLE else RANGES[one]
         if isinstance(where, list):
             columns[one] = np.resize(where, count)[rng.permutation(count)]
         else:
