@@ -96,7 +96,7 @@ def test_every_block_is_of_a_known_kind() -> None:
     """Python and shell are run; what is printed is `text` or has no language. A misspelt language would run nowhere."""
     for page in PAGES:
         for block in blocks(page):
-            assert block.language in {"python", "bash", "text", "", "{toctree}", "{include}"}, block.name
+            assert block.language in {"python", "bash", "text", "toml", "", "{toctree}", "{include}"}, block.name
             if block.language == "python":
                 ast.parse(block.text, block.name)
             assert block.mark == "" or block.reason or block.slow or not block.mark.startswith("not run"), block.name

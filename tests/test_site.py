@@ -159,23 +159,16 @@ def test_commands_data_notebooks_and_answers(made: Any, tmp_path: Path) -> None:
     assert "[`QAT`](../laws/qat.md)" in made.project.answers((ROOT / "README.md").read_text())
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as continuous integration builds it."""
-    for needed in ("sphinx", "myst_nb", "furo", "sphinx_copybutton"):
-        if importlib.util.find_spec(needed) is None:
-            pytest.skip(f"{needed} is not installed: pip install 'bayeslaw[docs]'")
-    folder = tmp_path_factory.mktemp("built") / "html"
+def build(folder: Path) -> None:
+    """Build the site, warnings being errors."""
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(folder)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     env.pop("BAYESLAW_DOCS_EXECUTE", None)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder
 
 
-@pytest.mark.pages
-def test_the_site_asks_for_nothing_from_outside(site: Path) -> None:
+def asks_for_nothing_from_outside(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > len(LAWS) + len(datasets.DATASETS)
     for page in pages:
@@ -187,27 +180,37 @@ def test_the_site_asks_for_nothing_from_outside(site: Path) -> None:
         assert not re.search(r"url\(['\"]?https?:|@import", sheet.read_text(encoding="utf-8")), sheet.name
 
 
-@pytest.mark.pages
-def test_the_site_in_a_browser(site: Path) -> None:
+def looks_right(site: Path, browser: Any) -> None:
     """Pages of each kind: no error on the console, no request but of files, every picture there, nothing wider than the
     window."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("there is no Chromium on this machine")
     said: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else said.append(asked.url))
+    for name, width in itertools.product(SHOWN, (420, 1400)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto((site / f"{name}.html").as_uri(), wait_until="load")
+        broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert (said, broken) == ([], []), name
+        assert wide <= 0, f"{name} is {wide} pixels wider than a window of {width}"
+        assert page.inner_text("h1").strip()
+
+
+@pytest.mark.pages
+def test_the_site(tmp_path: Path) -> None:
+    """One test, for it writes its pages into docs/, where a second one at the same time would do so too."""
+    for needed in ("sphinx", "myst_nb", "furo", "sphinx_copybutton"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed: pip install 'bayeslaw[docs]'")
+    build(tmp_path / "html")
+    asks_for_nothing_from_outside(tmp_path / "html")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="built, not looked at: playwright is not installed")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("built, not looked at: there is no Chromium on this machine")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else said.append(asked.url))
-        for name, width in itertools.product(SHOWN, (420, 1400)):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.goto((site / f"{name}.html").as_uri(), wait_until="load")
-            broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
-            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert (said, broken) == ([], []), name
-            assert wide <= 0, f"{name} is {wide} pixels wider than a window of {width}"
-            assert page.inner_text("h1").strip()
+        looks_right(tmp_path / "html", browser)
         browser.close()
