@@ -14,8 +14,8 @@ from _extension import law_plot, typical
 from _extension.markdown import code, codes, doc, drop_others, escaped, fenced, first_sentence, prose, table, toctree
 from _extension.markdown import write as write_page
 from bayeslaw._columns import COLUMNS, format_number
+from bayeslaw._registry import laws as named_laws
 from bayeslaw._tree import float64, leaves, sites
-from bayeslaw.cli._sources import laws as commands
 from bayeslaw.models import LAWS
 
 NAMES = {law.__name__: law for law in LAWS}
@@ -96,7 +96,7 @@ def page(law: type, caption: str) -> str:
     name, prior = law.__name__, law.prior()
     about = doc(law).split("\n\n", 1)[1]
     ours = f"```{{admonition}} {OURS[0].upper() + OURS[1:]}\n:class: note\n\nNo paper prints this formula.\n```\n"
-    command = next(key for key, one in commands().items() if one is law)
+    command = next(key for key, one in named_laws().items() if one is law)
     text = [
         f"# {name}\n",
         fenced(_formula(law)),
