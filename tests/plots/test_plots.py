@@ -297,6 +297,7 @@ def test_isoflop_refuses(posterior: bl.Posterior) -> None:
         (1e19, "flops", "$10^{19}$"), (5.76e23, "flops", r"$5.76\times10^{23}$"), (9.999e22, "flops", "$10^{23}$"),
         (3e-4, "lr", r"$3\times10^{-4}$"), (2.25, "loss", "2.25"), (2.25, "loss_new_run", "2.25"), (0.0, "lr", "0"),
         (20.0, "anything", "20"),
+        (10_000.0, "samples", "10,000"), (30_000.0, "bits", "30,000"), (9_999.0, "bits", "9999"),
     ],
 )  # fmt: skip
 def test_numbers_read_as_people_write_them(value: float, name: str, text: str) -> None:
@@ -308,6 +309,7 @@ def test_labels_hold_the_unit_once() -> None:
     assert label("loss_new_run") == label("loss") == "Final loss on held-out data (nats/token)"
     assert label("tokens") == "Tokens seen in training"
     assert label("lr") == "Peak learning rate"
+    assert label("aspect_ratio") == "d_model / n_layers"  # a name in code keeps its letters
     assert label("wideness", "observed: ") == "observed: wideness"
     assert amount(7e9, "params") == "7B parameters"
     assert amount(3.0, "wideness") == "3 wideness"
