@@ -1,6 +1,5 @@
 """The links resolve, and what is built holds every law, every data file and nothing odd."""
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -49,62 +48,6 @@ def test_ci_runs_the_command_that_the_readme_prints() -> None:
     assert len(commands) == 2
     assert commands[1].endswith("pytest -n auto --dist loadfile")
     assert commands[1] in ci.splitlines()
-
-
-def test_the_readme_runs_as_printed(tmp_path: Path) -> None:
-    code = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
-    script = "import matplotlib\nmatplotlib.use('Agg')\n" + code
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("()")  # the status: nothing to remark
-    assert "tokens_per_param" in done.stdout
-    assert (tmp_path / "fit.nc").is_file()
-
-
-def test_the_readme_on_untuned_runs_runs_as_printed(tmp_path: Path, cache: Path) -> None:
-    if not (cache / "steplaw" / "dense_lr_bs_loss.csv").is_file():
-        pytest.skip("Step Law's table is not at hand (no ../shared/data) and tests do not use the network")
-    blocks = (ROOT / "README.md").read_text().split("```python\n")
-    script = "import matplotlib\nmatplotlib.use('Agg')\nimport bayeslaw as bl\nfrom bayeslaw.models import Chinchilla\n"
-    env = {**os.environ, "BAYESLAW_DATA": str(cache)}
-    command = [sys.executable, "-c", script + blocks[2].split("```")[0]]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr
-    assert "loss_excess" in done.stdout
-    assert "PROBLEM" not in done.stdout
-
-
-@pytest.mark.slow
-def test_the_readme_on_several_corpora_runs_as_printed(tmp_path: Path) -> None:
-    blocks = (ROOT / "README.md").read_text().split("```python\n")
-    script = "import bayeslaw as bl\nfrom bayeslaw.models import Chinchilla\n" + blocks[3].split("```")[0]
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "redpajama" in done.stdout
-    assert "not a result" not in done.stderr
-
-
-def test_the_readme_on_checking_runs_as_printed(tmp_path: Path) -> None:
-    section = (ROOT / "README.md").read_text().split("## Checking and comparing")[1]
-    script = "import matplotlib\nmatplotlib.use('Agg')\n" + section.split("```python\n")[1].split("```")[0]
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "params by tokens" in done.stdout
-    assert "2 laws compared on 234 runs" in done.stdout
-    assert "on params at flops" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("title", "says"),
-    [("Far beyond the runs", "Back-test of 2 methods on 2 splits"), ("One plan", "CVaR(level=0.9) of loss")],
-)
-def test_the_readme_on_forecasts_and_plans_runs_as_printed(title: str, says: str, tmp_path: Path) -> None:
-    section = (ROOT / "README.md").read_text().split(f"## {title}\n")[1]
-    script = "import matplotlib\nmatplotlib.use('Agg')\n" + section.split("```python\n")[1].split("```")[0]
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert says in done.stdout
-    assert "not a result" not in done.stderr
 
 
 def test_importing_is_cheap_and_the_public_names_exist() -> None:

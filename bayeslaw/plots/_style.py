@@ -66,7 +66,8 @@ def label(name: str, before: str = "") -> str:
         return before + name
     text = before + column.meaning
     said = column.unit.replace("/", " per ") in column.meaning  # not "all parameters (parameters)"
-    return text[0].upper() + text[1:] + ("" if said else f" ({column.unit})")
+    start = text[0] if "_" in text.split()[0] else text[0].upper()  # not "D_model / n_layers"
+    return start + text[1:] + ("" if said else f" ({column.unit})")
 
 
 def number(value: float, name: str = "") -> str:
@@ -74,7 +75,9 @@ def number(value: float, name: str = "") -> str:
     column = COLUMNS.get(name.removesuffix(NEW_RUN))
     if column is not None and column.unit in _COUNTS and 1 <= value < 1e15:
         return format_number(value, name)
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
+    if 1e4 <= abs(value) < 1e5:
+        return f"{value:,.0f}"  # .4g makes 1e+04 of it
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
         return f"{value:.4g}"
     mantissa, exponent = f"{value:.2e}".split("e")
     power = f"10^{{{int(exponent)}}}"
