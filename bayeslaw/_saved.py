@@ -54,28 +54,9 @@ def load(path: str | Path) -> Posterior:
     if not source.is_file():
         raise InputError(f"there is no file {str(source)!r}.")
     refusal = f"{str(source)!r} is not a fit saved by bayeslaw; make one with Posterior.save() or `bayeslaw fit -o`."
-    try:
-        with h5py.File(source) as file:  # before xarray, which may read a damaged file as another one
-            whole = file.attrs.get(_SEAL) in (None, _digest(file))
-        if whole:
-            with xr.open_datatree(source, engine="h5netcdf") as opened:
-                tree = opened.load()
-    except Exception as error:  # h5py and xarray raise many kinds for a damaged file
-        raise InputError(refusal) from error
-    if not whole:
-        raise InputError(
-            f"{str(source)!r} is damaged: it does not hold what was written (its checksum is another). Copy it again "
-            "from where it came, or fit again."
-        )
+    tree = _read(source, refusal)
     attrs = tree.attrs
     attrs.pop(_SEAL, None)
-    if "bayeslaw_format" not in attrs:
-        raise InputError(refusal)
-    if int(attrs["bayeslaw_format"]) > FORMAT:
-        raise InputError(
-            f"{str(source)!r} was written by bayeslaw {attrs.get('bayeslaw_version')} in format "
-            f"{attrs['bayeslaw_format']}; this version reads up to {FORMAT}. Upgrade bayeslaw to open it."
-        )
     try:
         law, noise = json.loads(attrs.pop("law")), json.loads(attrs.pop("noise"))
         missing = {"posterior", "sample_stats", "observed_data", "constant_data"} - set(tree.children)
@@ -92,6 +73,29 @@ def load(path: str | Path) -> Posterior:
     if set(joint.sites()) != set(tree["posterior"].data_vars):
         raise InputError(f"{str(source)!r} is damaged: its draws are not those of its law.")
     return Posterior(tree, joint)
+
+
+def _read(source: Path, refusal: str) -> xr.DataTree:
+    """What the file holds, if that is what was written and in a format of ours."""
+    try:
+        with h5py.File(source) as file:  # before xarray, which may read a damaged file as another one
+            whole = file.attrs.get(_SEAL) in (None, _digest(file))
+            about: dict[str, Any] = dict(file.attrs)
+            version = int(about["bayeslaw_format"])
+        if whole and version <= FORMAT:
+            with xr.open_datatree(source, engine="h5netcdf") as opened:
+                return opened.load()
+    except Exception as error:  # h5py and xarray raise many kinds for a damaged file
+        raise InputError(refusal) from error
+    if version > FORMAT:
+        raise InputError(
+            f"{str(source)!r} was written by bayeslaw {about.get('bayeslaw_version')} in format {version}; this version "
+            f"reads up to {FORMAT}. Upgrade bayeslaw to open it."
+        )
+    raise InputError(
+        f"{str(source)!r} is damaged: it does not hold what was written (its checksum is another). Copy it again from "
+        "where it came, or fit again."
+    )
 
 
 def _digest(file: h5py.File) -> str:

@@ -47,7 +47,7 @@ class Calibration:
     def pit(self) -> pd.DataFrame:
         """The ranks as numbers between 0 and 1, uniform if all is right, at random within their hundredth."""
         within = np.random.default_rng(0).uniform(size=self.ranks.shape)
-        return ((self.ranks + within) / (RANKS + 1))[self.worlds["refused"] == ""]
+        return ((self.ranks + within) / (RANKS + 1)).loc[self.worlds["refused"] == ""]
 
     def summary(self) -> pd.DataFrame:
         """A row per quantity. `p`: of uniform ranks (ArviZ's `prit_c`); `p_all`: the same after Holm, for all of them;
@@ -58,8 +58,8 @@ class Calibration:
         p = np.array([float(one.azstats.uniformity_test(dim="run", method="prit_c")[0]) for one in values])
         frame = pd.DataFrame({"p": p, "p_all": holm(p)}, index=pd.Index(self.ranks.columns, name="quantity"))
         for prob in (0.5, 0.9):
-            frame[f"held_{prob * 100:.0f}"] = (np.abs(pit - 0.5) <= prob / 2).mean().to_numpy()
-        frame["bias"] = pit.mean().to_numpy() - 0.5
+            frame[f"held_{prob * 100:.0f}"] = (np.abs(pit.to_numpy() - 0.5) <= prob / 2).mean(axis=0)
+        frame["bias"] = pit.to_numpy().mean(axis=0) - 0.5
         return frame
 
     @property
@@ -234,13 +234,11 @@ def _of(found: list[dict[str, Any]]) -> Calibration:
     ranks = pd.DataFrame([one["ranks"] for one in found], index=seeds, dtype=float)
     worlds = pd.DataFrame({name: [one[name] for one in found] for name in ("ok", "refused")}, index=seeds)
     status = []
-    refused = worlds["refused"][worlds["refused"] != ""]
-    if len(refused):
-        text = (
-            f"{len(refused)} of {len(worlds)} worlds could not be fitted and are not in the ranks, the first because "
-        )
-        status.append(Status(text + refused.iloc[0], serious=len(refused) > 0.02 * len(worlds)))
-    poor = int((~worlds["ok"]).sum()) - len(refused)
+    refused = [one["refused"] for one in found if one["refused"]]
+    if refused:
+        text = f"{len(refused)} of {len(found)} worlds could not be fitted and are not in the ranks, the first because "
+        status.append(Status(text + refused[0], serious=len(refused) > 0.02 * len(found)))
+    poor = sum(not one["ok"] for one in found) - len(refused)
     if poor:
         status.append(
             Status(f"{poor} of {len(worlds)} posteriors are no results by their own status; they count here.")

@@ -31,7 +31,7 @@ def plot_calibration(calibration: Calibration, *, ax: Axes | None = None) -> Axe
     ax.fill_between(points, lower - points, upper - points, step="post", color=GREY, alpha=0.2, label=text)
     for name in table.sort_values("p").index:
         found = np.searchsorted(np.sort(pit[name].to_numpy()), points, side="right") / len(pit)
-        wrong = table["p_all"][name] < 0.01
+        wrong = bool(table["p_all"][name] < 0.01)
         ax.step(
             points, found - points, where="post", color=VERMILLION if wrong else BLUE, linewidth=1.4 if wrong else 0.7,
             alpha=1.0 if wrong else 0.6, zorder=3 if wrong else 2, label=f"{name} (p = {table['p'][name]:.2g})",

@@ -104,5 +104,5 @@ def _beyond(prediction: Prediction, order: np.ndarray, at: np.ndarray, ax: Axes)
     outside = (np.abs(scales) > 1e-9).any(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], outside, [False]]).astype(int)))
     for i, (start, stop) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
-        low, high = at[max(start - 1, 0)] if start else at[0], at[stop] if stop < len(at) else at[-1]
+        low, high = float(at[max(start - 1, 0)]), float(at[min(stop, len(at) - 1)])
         ax.axvspan(low, high, color=GREY, alpha=0.1, linewidth=0, label="beyond the runs" if i == 0 else None, zorder=0)
