@@ -75,7 +75,7 @@ def number(value: float, name: str = "") -> str:
     if column is not None and column.unit in _COUNTS and 1 <= value < 1e15:
         return format_number(value, name)
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.4g}"
+        return f"{value:.5g}" if abs(value) >= 1e4 else f"{value:.4g}"
     mantissa, exponent = f"{value:.2e}".split("e")
     power = f"10^{{{int(exponent)}}}"
     return f"${power}$" if float(mantissa) == 1 else rf"${float(mantissa):g}\times{power}$"
