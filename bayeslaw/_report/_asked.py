@@ -23,7 +23,6 @@ _SIZES = ("FLOPs", "parameters", "tokens")  # units of what may be left out: ten
 # The slider: how far beyond the runs, around a value that runs do not have, decades in all, and steps in each.
 _BEYOND, _AROUND, _DECADES, _STEPS = 100.0, 10.0, 8.0, 10
 _FEW = 1000  # draws of the slider where all of them take too long
-_LINEAR = 41  # positions of a slider over a share
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +76,9 @@ class Asked:
         if self.over is None:
             return np.array([])
         asked = np.unique(np.asarray(self.given[self.over], dtype=float))
-        steps = _steps(asked, self.over, self.seen, COLUMNS.get(self.response if self.over == "target" else self.over))
-        return np.unique(np.concatenate([asked, steps[:: 2 if self._slow else 1]]))
+        column = COLUMNS.get(self.response if self.over == "target" else self.over)
+        steps = _steps(asked, self.over, self.seen, column, _STEPS // 2 if self._slow else _STEPS)
+        return np.unique(np.concatenate([asked, steps]))
 
     @cached_property
     def seen(self) -> np.ndarray | None:
@@ -92,14 +92,17 @@ class Asked:
         """The optimum at every position of the slider; those that no choice can meet are left out."""
         others = {name: values[0] for name, values in self.given.items() if name != self.over}
         posterior = _thinned(self.posterior) if self._slow else self.posterior
-
-        def at(values: Any) -> Allocation:
-            return allocate(posterior, self._needed, seed=self.seed, **others, **{str(self.over): values})
-
-        try:
-            return at(self.positions)
-        except InputError:
-            return _those_that_can(at, self.positions)
+        found, refusal = [], None
+        for position in self.positions:  # one by one, by the program that is compiled for a single budget
+            try:
+                given: dict[str, Any] = {**others, str(self.over): float(position)}
+                found.append(allocate(posterior, self._needed, seed=self.seed, **given))
+            except InputError as error:
+                refusal = error
+        if refusal is not None and not found:
+            raise refusal
+        draws: Any = xr.concat([one.draws for one in found], "scenario", combine_attrs="override")
+        return Allocation(draws, found[0].decision, tuple(note for one in found for note in one.status))
 
     @property
     def _slow(self) -> bool:
@@ -140,38 +143,23 @@ def _some(posterior: Posterior) -> Posterior:
     return Posterior(tree, posterior.joint)
 
 
-def _steps(asked: np.ndarray, over: str, seen: np.ndarray | None, column: Column | None) -> np.ndarray:
-    """Round numbers around what was asked and around the runs, as far as the column goes."""
+def _steps(asked: np.ndarray, over: str, seen: np.ndarray | None, column: Column | None, decade: int) -> np.ndarray:
+    """Round numbers around what was asked and around the runs, as far as the column goes; so many to a decade."""
     low, high = (column.low, column.high) if column else (-np.inf, np.inf)
     if np.isfinite([low, high]).all():
-        return np.linspace(low, high, _LINEAR)[1:-1]
+        return np.linspace(low, high, 4 * decade + 1)[1:-1]
     known = asked if seen is None else np.concatenate([asked, seen])
     if known.min() <= 0:
         return asked
     if over == "target":  # a response: beyond what runs reached there is little to ask for
-        return np.linspace(0.9 * known.min(), known.max(), _LINEAR)
+        return np.linspace(0.9 * known.min(), known.max(), 4 * decade + 1)
     beyond = _BEYOND if seen is not None else _AROUND
     end = np.log10(max(10 * asked.max(), beyond * known.max()))
     start = np.log10(known.min() if seen is not None else known.min() / _AROUND)
     start = max(start, np.log10(low) if low > 0 else start, end - _DECADES)
-    steps = 10 ** (np.arange(np.ceil(start * _STEPS), np.floor(end * _STEPS) + 1) / _STEPS)
+    steps = 10 ** (np.arange(np.ceil(start * decade), np.floor(end * decade) + 1) / decade)
     rounded = np.array([float(f"{one:.2g}") for one in steps])
     return np.rint(rounded) if column is not None and column.low == 1 else rounded  # counts are whole
-
-
-def _those_that_can(at: Any, positions: np.ndarray) -> Allocation:
-    """One scenario after the other, without those that cannot be met."""
-    found, refusal = [], None
-    for position in positions:
-        try:
-            found.append(at([position]))
-        except InputError as error:
-            refusal = error
-    if not found:
-        assert refusal is not None
-        raise refusal
-    draws: Any = xr.concat([one.draws for one in found], "scenario", combine_attrs="override")
-    return Allocation(draws, found[0].decision, tuple(note for one in found for note in one.status))
 
 
 def ask(

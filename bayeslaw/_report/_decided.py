@@ -98,15 +98,18 @@ def _widening(asked: Asked) -> Html | None:
     if reason:
         return paragraph(f"How far off the law may be is not added to its intervals: {reason}.")
     sweep, over = asked.sweep.draws, str(asked.over)
-    count = sweep.sizes["scenario"]
+    count, runs = sweep.sizes["scenario"], len(asked.first.runs)
     at = np.unique(np.append(np.linspace(0, count - 1, min(_POINTS, count)).astype(int), asked.start))
     columns = typical(asked, sweep.isel(scenario=at))
     x = sweep[over].to_numpy()[at]
     low, high = (1 - asked.prob) / 2, (1 + asked.prob) / 2
 
     def ends(misfit: bool) -> np.ndarray:
-        draws = predict(asked.posterior, columns, misfit=misfit, seed=asked.seed).draws[asked.response]
-        return np.quantile(draws.to_numpy(), [low, 0.5, high], axis=(0, 1))
+        # As many scenarios as there are runs, where the program for that many has been compiled for the fit.
+        rows = np.minimum(np.arange(len(at) if misfit else max(len(at), runs)), len(at) - 1)
+        asked_for = {name: one[rows] for name, one in columns.items()}
+        draws = predict(asked.posterior, asked_for, misfit=misfit, seed=asked.seed).draws[asked.response]
+        return np.quantile(draws.to_numpy()[..., : len(at)], [low, 0.5, high], axis=(0, 1))
 
     alone, off = ends(False), ends(True)
     here = int(np.flatnonzero(at == asked.start)[0])

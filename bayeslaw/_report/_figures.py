@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from bayeslaw._report._words import unit
 from bayeslaw.plots._style import BLUE, GREY, SKY, label, log_axis, new_axes, percent
 
 _MOST = 150_000  # bytes of an SVG; above it a picture is smaller, and quicker to show
+_LABEL = 60  # characters of a line
 SHADE = "#f0f0f0"  # of the range of the runs
 
 
@@ -39,6 +41,9 @@ def figure_of(ax: Axes) -> Figure:
 
 def picture(whole: Figure) -> str:
     """A figure as a data URI; closes it."""
+    for ax in whole.axes:  # what a column means may be longer than its axis
+        ax.set_xlabel(textwrap.fill(ax.get_xlabel(), _LABEL))
+        ax.set_ylabel(textwrap.fill(ax.get_ylabel(), _LABEL))
     svg, png = io.BytesIO(), io.BytesIO()
     whole.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     found, kind = svg.getvalue(), "svg+xml"
