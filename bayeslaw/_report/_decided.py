@@ -145,12 +145,13 @@ def _forecasts(posterior: Posterior, asked: Asked) -> Html:
     except InputError as error:
         return paragraph(f"The runs were not forecast from each other: {error}")
     summary = found.summary()
+    inside = percent(float(summary["inside_90"].iloc[0]))
     rows = [[str(i), *(number(v) for v in row)] for i, row in zip(summary.index, summary.to_numpy(), strict=True)]
     return joined(
         [
             paragraph(
                 f"The law was fitted to the runs below the {', '.join(f'{100 * c:g} %' for c in _CUTS)} quantiles of "
-                f"{column} and asked for those above."
+                f"{column} and asked for those above, of which {inside} lay inside their 90 % interval."
             ),
             figure(
                 lambda: plot_backtest(found),

@@ -60,8 +60,10 @@ def priors(posterior: Posterior, prob: float) -> Html:
     left_out = ", ".join(hidden)
     found = [
         paragraph(
-            "What was believed of each parameter before the runs, and what is known after them. Where the two columns "
-            "of intervals are alike, the runs said little and the answer is the prior's."
+            "These draws are bootstrap estimates: no prior had a part in them, and it is shown for comparison only."
+            if posterior.tree.attrs.get("method") == "bootstrap"
+            else "What was believed of each parameter before the runs, and what is known after them. Where the two "
+            "columns of intervals are alike, the runs said little and the answer is the prior's."
         ),
         *_moved(posterior, list(hidden), prob),
         table(headers, rows[:PARAMETERS], f"Parameters: prior and posterior, medians and {mass(prob)} intervals"),
@@ -110,7 +112,7 @@ def _moved(posterior: Posterior, hidden: list[str], prob: float) -> list[Html | 
     """A figure of what the runs did to the priors."""
     before = prior_of(posterior.joint)
     if posterior.tree.attrs.get("method") == "bootstrap":
-        return [paragraph("These draws are bootstrap estimates: no prior had a part in them.")]
+        return []
     after = jax.vmap(posterior.joint.unconstrain)(flat(posterior))
     names, places = [], []
     for name, centre in before.centre.items():

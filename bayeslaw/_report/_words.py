@@ -22,7 +22,7 @@ def number(value: Any, name: str = "") -> str:
     if math.isnan(value):
         return NOTHING
     text = format_number(value, name.removesuffix(NEW_RUN))
-    if "e" not in text and (not value or 1e-3 <= abs(value) < 1e5 or text[-1].isalpha()):
+    if "e" not in text and (not value or 1e-4 <= abs(value) < 1e5 or text[-1].isalpha()):
         return text.replace("-", _MINUS)
     mantissa, exponent = f"{value:.3e}".split("e")
     power = f"10{str(int(exponent)).translate(_RAISED)}"

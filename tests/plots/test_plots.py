@@ -296,7 +296,7 @@ def test_isoflop_refuses(posterior: bl.Posterior) -> None:
         (7e9, "params", "7B"), (1.4e12, "tokens", "1.4T"), (5e8, "params", "500M"), (1e21, "tokens", "$10^{21}$"),
         (1e19, "flops", "$10^{19}$"), (5.76e23, "flops", r"$5.76\times10^{23}$"), (9.999e22, "flops", "$10^{23}$"),
         (3e-4, "lr", r"$3\times10^{-4}$"), (2.25, "loss", "2.25"), (2.25, "loss_new_run", "2.25"), (0.0, "lr", "0"),
-        (20.0, "anything", "20"),
+        (20.0, "anything", "20"), (1e4, "samples", "10000"),
     ],
 )  # fmt: skip
 def test_numbers_read_as_people_write_them(value: float, name: str, text: str) -> None:
