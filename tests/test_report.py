@@ -20,6 +20,7 @@ from bayeslaw._posterior import build
 from bayeslaw._report._html import Html
 from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import Chinchilla
+from bayeslaw.models.chinchilla import compute_optimal
 
 SECTIONS = ["answer", "data", "law", "priors", "diagnostics", "fit", "extrapolation", "allocation", "decision",
             "assumptions", "reproduce"]  # fmt: skip
@@ -251,6 +252,16 @@ def test_a_budget_that_is_left_out(cheap: bl.Posterior, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("short")
+def test_a_decision_of_ones_own(cheap: bl.Posterior, tmp_path: Path) -> None:
+    """It has no name to be typed."""
+    few = compute_optimal.within(params=bl.Choices((1e9, 1e10, 1e11)))
+    text = read(bl.report(cheap, tmp_path / "page.html", few, flops=1e23, prob=0.8)).texts["reproduce"]
+    assert "bayeslaw report" not in text
+    assert 'bl.report(posterior, "report.html", decision, flops=1e+23, prob=0.8)' in text
+    assert "The decision is not the law's own" in text
+
+
+@pytest.mark.usefixtures("short")
 def test_a_posterior_that_is_no_result(cheap: bl.Posterior, tmp_path: Path) -> None:
     """One divergence is enough."""
     tree = cheap.tree.copy()
@@ -324,7 +335,8 @@ def test_a_menu_of_names(tmp_path: Path) -> None:
     name = next(n for n, d in law.decisions().items() if any(getattr(s, "names", ()) for s in d.choose.values()))
     page = read(path := bl.report(posterior, tmp_path / "page.html", name, relative_compute=1.0))
     assert "of draws" in page.texts["answer"]
-    assert f"--decision {name}" in page.texts["reproduce"] or name == next(iter(law.decisions()))
+    assert f"--decision {name} --given relative_compute=1" in page.texts["reproduce"]
+    assert f'bl.report(posterior, "report.html", "{name}", relative_compute=1)' in page.texts["reproduce"]
     assert any(panel["y"] == [] for panel in positions(path)["panels"])
     assert "P(best)" not in page.texts["answer"]
 

@@ -32,6 +32,8 @@ class Asked:
     - `members`: the posteriors by name; a posterior alone has none.
     - `decision`: None for a law that declares none. `given`: what it is given, a value per scenario.
     - `assumed`: what of it nobody gave. `over`: the column that the slider moves, if there is one.
+    - `name`: that of the decision, where it was asked for by name; `""` for the user's own.
+    - `tested`: by a backtest too.
     """
 
     posterior: Posterior | Stack
@@ -42,6 +44,8 @@ class Asked:
     over: str | None
     prob: float
     seed: int
+    name: str | None
+    tested: bool
 
     @property
     def first(self) -> Posterior:
@@ -129,7 +133,7 @@ class Asked:
 
 
 def _thinned(posterior: Posterior | Stack) -> Posterior | Stack:
-    """A quarter of the draws or so: enough for bands to look at."""
+    """About a thousand of the draws: enough for bands to look at."""
     if isinstance(posterior, Stack):
         return dataclasses.replace(posterior, members={n: _some(one) for n, one in posterior.members.items()})
     return _some(posterior)
@@ -163,7 +167,12 @@ def _steps(asked: np.ndarray, over: str, seen: np.ndarray | None, column: Column
 
 
 def ask(
-    posterior: Posterior | Stack, decision: Decision | str | None, given: Mapping[str, Any], prob: float, seed: int
+    posterior: Posterior | Stack,
+    decision: Decision | str | None,
+    given: Mapping[str, Any],
+    prob: float,
+    seed: int,
+    tested: bool,
 ) -> Asked:
     """See `report`. Raises `InputError` for what is not known, missing or impossible."""
     members = dict(posterior.members) if isinstance(posterior, Stack) else {"": posterior}
@@ -173,7 +182,7 @@ def ask(
             raise InputError(
                 f"{type(first.prior).__name__} declares no decision, to which {', '.join(given)} could be given."
             )
-        return Asked(posterior, members, None, {}, (), None, prob, seed)
+        return Asked(posterior, members, None, {}, (), None, prob, seed, None, tested)
     chosen = decision_of(first.prior, decision)
     assumed = default_given(first, chosen, given)
     wanted = {**given, **assumed}
@@ -192,7 +201,8 @@ def ask(
     numeric = [name for name in chosen.given if name not in labels]
     several = [name for name in numeric if len(set(values[name])) > 1]
     over = next(iter([*[n for n in numeric if n == "flops"], *several, *numeric]), None)
-    return Asked(posterior, members, chosen, values, tuple(assumed), over, prob, seed)
+    name = "" if isinstance(decision, Decision) else decision
+    return Asked(posterior, members, chosen, values, tuple(assumed), over, prob, seed, name, tested)
 
 
 def default_given(posterior: Posterior, decision: Decision, given: Mapping[str, Any]) -> dict[str, float]:

@@ -31,10 +31,10 @@ _LINES = 9  # of the table over budgets
 _CUTS = (0.5, 0.65, 0.8)
 
 
-def extrapolation(asked: Asked, tested: bool) -> Html:
+def extrapolation(asked: Asked) -> Html:
     """How far the plan lies from the runs, what the law's being off does to the interval there, and old forecasts."""
     found = [_distance(asked), _widening(asked) if asked.over is not None else None]
-    if tested:
+    if asked.tested:
         found += [
             tag("h3", "Forecasts that can be checked"),
             *(_forecasts(one, asked) for one in asked.members.values()),

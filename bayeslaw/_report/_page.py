@@ -71,7 +71,7 @@ def report(
         raise InputError(f"{str(target)!r}: the name of a page must end in .html.")
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {str(target.parent)!r} to write to.")
-    _write(page(ask(posterior, decision, given, prob, seed), backtest), target)
+    _write(page(ask(posterior, decision, given, prob, seed, backtest)), target)
     return target
 
 
@@ -87,7 +87,7 @@ def _write(text: str, target: Path) -> None:
         raise
 
 
-def page(asked: Asked, backtest: bool) -> str:
+def page(asked: Asked) -> str:
     """The whole document."""
     each = partial(_of_each, asked)
     sections = [
@@ -96,7 +96,7 @@ def page(asked: Asked, backtest: bool) -> str:
         _Section("priors", "Priors, and what the runs made of them", lambda: each(lambda one: priors(one, asked.prob))),
         _Section("diagnostics", "Diagnostics", lambda: each(diagnostics)),
         _Section("fit", "Fit", lambda: each(lambda one: fitted(one, asked.prob, asked.seed))),
-        _Section("extrapolation", "Extrapolation", lambda: extrapolation(asked, backtest)),
+        _Section("extrapolation", "Extrapolation", lambda: extrapolation(asked)),
         _Section("allocation", "The optimum over budgets", lambda: allocation(asked)),
         _Section("decision", "One plan", lambda: decision(asked)),
         _Section("assumptions", "Assumptions", lambda: assumptions(asked)),

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import shlex
 from typing import Any
 
 import jax
@@ -58,13 +59,14 @@ def reproduce(asked: Asked) -> Html:
         parts += [tag("h3", name) if name else None, _fit_facts(one)]
     now = f"bayeslaw {__version__}, NumPyro {numpyro.__version__}, JAX {jax.__version__}"
     now += f", Python {platform.python_version()}"
-    alone = not isinstance(asked.posterior, Stack)
+    alone, own = not isinstance(asked.posterior, Stack), asked.name == ""
     return joined(
         [
             *parts,
             paragraph(f"This page was made with {now}."),
-            *([paragraph("The page, from the saved fit:"), code(_command(asked))] if alone else []),
-            *([paragraph("Or in Python:"), code(_python(asked))] if alone else []),
+            *([paragraph("The page, from the saved fit:"), code(_command(asked))] if alone and not own else []),
+            *([paragraph("The page, in Python:"), code(_python(asked))] if alone else []),
+            paragraph("The decision is not the law's own but was made for this page.") if own else None,
             *([paragraph("The fit itself, from the runs and priors that its file holds:"), code(_refit(asked.first))]
               if alone and _can_refit(asked.first) else []),
         ]
@@ -100,41 +102,30 @@ def _fit_facts(posterior: Posterior) -> Html:
     )  # fmt: skip
 
 
-def _name(asked: Asked) -> str | None:
-    """The decision, where it is one of the law's and not its first."""
-    decisions = asked.first.prior.decisions()
-    name = next((name for name, one in decisions.items() if one is asked.decision), None)
-    return None if name == next(iter(decisions), None) else name
-
-
 def _command(asked: Asked) -> str:
     words = ["bayeslaw report fit.nc -o report.html"]
-    if name := _name(asked):
-        words.append(f"--decision {name}")
+    if asked.name:
+        words.append(f"--decision {asked.name}")
     for name, values in asked.given.items():
         said = ",".join(dict.fromkeys(_typed(value) for value in values))
-        words.append(f"--flops {said}" if name == "flops" else f"--given {_quoted(f'{name}={said}')}")
+        words.append(f"--flops {said}" if name == "flops" else f"--given {shlex.quote(f'{name}={said}')}")
+    words += ["--backtest"] if asked.tested else []
     words += [f"--prob {asked.prob:g}"] if asked.prob != 0.9 else []
     words += [f"--seed {asked.seed}"] if asked.seed else []
     return " ".join(words)
 
 
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
-
-
 def _python(asked: Asked) -> str:
     given = []
-    if name := _name(asked):
-        given.append(repr(name))
+    if asked.name is not None:
+        given.append(f'"{asked.name}"' if asked.name else "decision")
     for name, values in asked.given.items():
         distinct = list(dict.fromkeys(values))
         said = [
             repr(one) if isinstance(one, str) else _typed(one) for one in (distinct if len(distinct) == 1 else values)
         ]
         given.append(f"{name}={said[0]}" if len(said) == 1 else f"{name}=[{', '.join(said)}]")
+    given += ["backtest=True"] if asked.tested else []
     given += [f"prob={asked.prob:g}"] if asked.prob != 0.9 else []
     given += [f"seed={asked.seed}"] if asked.seed else []
     call = ", ".join(["posterior", '"report.html"', *given])
