@@ -95,7 +95,7 @@ class Asked:
     def sweep(self) -> Allocation:
         """The optimum at every position of the slider; those that no choice can meet are left out."""
         others = {name: values[0] for name, values in self.given.items() if name != self.over}
-        posterior = _thinned(self.posterior) if self._slow else self.posterior
+        posterior = self.few if self._slow else self.posterior
         found, refusal = [], None
         for position in self.positions:  # one by one, by the program that is compiled for a single budget
             try:
@@ -107,6 +107,11 @@ class Asked:
             raise refusal
         draws: Any = xr.concat([one.draws for one in found], "scenario", combine_attrs="override")
         return Allocation(draws, found[0].decision, tuple(note for one in found for note in one.status))
+
+    @cached_property
+    def few(self) -> Posterior | Stack:
+        """The posterior with few of its draws, for what is only drawn."""
+        return _thinned(self.posterior)
 
     @property
     def _slow(self) -> bool:
@@ -133,13 +138,13 @@ class Asked:
 
 
 def _thinned(posterior: Posterior | Stack) -> Posterior | Stack:
-    """About a thousand of the draws: enough for bands to look at."""
     if isinstance(posterior, Stack):
-        return dataclasses.replace(posterior, members={n: _some(one) for n, one in posterior.members.items()})
-    return _some(posterior)
+        return dataclasses.replace(posterior, members={n: thinned(one) for n, one in posterior.members.items()})
+    return thinned(posterior)
 
 
-def _some(posterior: Posterior) -> Posterior:
+def thinned(posterior: Posterior) -> Posterior:
+    """About a thousand of the draws: enough for bands to look at."""
     chains, draws = posterior.shape
     tree, step = posterior.tree.copy(), max(chains * draws // _FEW, 1)
     for group in ("posterior", "sample_stats"):

@@ -108,7 +108,7 @@ def _widening(asked: Asked) -> Html | None:
         # As many scenarios as there are runs, where the program for that many has been compiled for the fit.
         rows = np.minimum(np.arange(len(at) if misfit else max(len(at), runs)), len(at) - 1)
         asked_for = {name: one[rows] for name, one in columns.items()}
-        draws = predict(asked.posterior, asked_for, misfit=misfit, seed=asked.seed).draws[asked.response]
+        draws = predict(asked.few, asked_for, misfit=misfit, seed=asked.seed).draws[asked.response]
         return np.quantile(draws.to_numpy()[..., : len(at)], [low, 0.5, high], axis=(0, 1))
 
     alone, off = ends(False), ends(True)

@@ -12,6 +12,7 @@ from bayeslaw._columns import COLUMNS
 from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw, named
 from bayeslaw._posterior import Posterior
+from bayeslaw._report._asked import thinned
 from bayeslaw._report._figures import figure
 from bayeslaw._report._html import Html, details, joined, pairs, paragraph, prose, remarks, table, tag
 from bayeslaw._report._priors import PARAMETERS, more, parts_of
@@ -132,7 +133,7 @@ def diagnostics(posterior: Posterior) -> Html:
 def fitted(posterior: Posterior, prob: float, seed: int) -> Html:
     """Runs against predictions, and the tests of `check`."""
     shown = figure(
-        lambda: plot_fit(posterior, prob=prob),
+        lambda: plot_fit(thinned(posterior), prob=prob),
         f"Every run: observed {posterior.response} against what the posterior predicts, with {mass(prob)} intervals.",
         f"Each point is a run that was fitted. About {mass(prob)} of the bars should reach the line; that they do says "
         "that the noise is right, not that the law holds elsewhere.",
