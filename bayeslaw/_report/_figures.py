@@ -76,10 +76,11 @@ def bands(
     ax.fill_between(x, low, high, color=BLUE, alpha=0.18, linewidth=0, label=f"{percent(prob)} interval")
     ax.fill_between(x, inner_low, inner_high, color=BLUE, alpha=0.35, linewidth=0, label="50 % interval")
     ax.plot(x, middle, color=BLUE, linewidth=1.4, label="median")
-    _axes(ax, x, over, float(np.nanmin(low)), name)
     least, most = float(np.nanmin(low)), float(np.nanmax(high))
-    if most - least <= 1e-3 * abs(most):  # what hardly varies is drawn as a level line, not as noise
-        ax.set(yscale="linear", ylim=(least - 0.1 * (abs(least) or 1), most + 0.1 * (abs(most) or 1)))
+    level = most - least <= 1e-3 * abs(most)  # what hardly varies is drawn as a level line, not as noise
+    _axes(ax, x, over, 0.0 if level else least, name)
+    if level:
+        ax.set_ylim(least - 0.1 * (abs(least) or 1), most + 0.1 * (abs(most) or 1))
     return ax
 
 
