@@ -117,6 +117,7 @@ _WHERE = {
     "next_runs": "_next_runs",
     "pareto": "_pareto",
     "predict": "_predict",
+    "report": "_report",
     "sbc": "_sbc",
     "simulate": "_predict",
     "snap": "_snap",
@@ -190,6 +191,7 @@ if TYPE_CHECKING:
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
+    from bayeslaw._report import report as report
     from bayeslaw._registry import laws as laws
     from bayeslaw._risk import AtLeast as AtLeast
     from bayeslaw._risk import AtMost as AtMost

@@ -72,14 +72,33 @@ def page(choice: "Choice", scenario: int, prob: float) -> str:
 
 
 def _paragraphs(choice: "Choice", scenario: int, prob: float) -> list[str]:
+    table = options(choice, scenario, prob)
+    before, after = facts(choice, scenario, prob)
+    response = choice.draws.attrs["response"]
+    lines = [f"{name:{MARGIN}}{wrapped(text)}" for name, text in before]
+    lines += [
+        f"Alternatives    ({prob:.0%} intervals of {response}, the mean function)",
+        textwrap.indent(_text(table, choice), "  "),
+    ]
+    return lines + [f"{name:{MARGIN}}{wrapped(text)}" for name, text in after]
+
+
+def options(choice: "Choice", scenario: int, prob: float) -> pd.DataFrame:
+    """The options of one scenario, as in `Choice.summary`."""
+    count = choice.draws.sizes["option"]
+    return table_of(choice, prob).iloc[scenario * count : (scenario + 1) * count]
+
+
+def facts(choice: "Choice", scenario: int, prob: float) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What a page says of one scenario, by name: before its table of alternatives, and after it."""
     draws, response = choice.draws, choice.draws.attrs["response"]
     one = draws.isel(scenario=scenario)
     best = one.sel(option=RECOMMENDED)
-    table = table_of(choice, prob).iloc[scenario * one.sizes["option"] : (scenario + 1) * one.sizes["option"]]
+    table = options(choice, scenario, prob)
     first = table.iloc[0]
     follows = [n for n in draws.attrs["report"] if n not in (response, response + NEW_RUN)]
     chosen = [(name, best[label_of(name, response)].item()) for name in choice.decision.choose]
-    said = [
+    before = [
         ("Given", ", ".join(f"{n} = {_shown(one[n].item(), n)}" for n in choice.given) or "nothing"),
         ("Recommended", ", ".join(f"{n} = {_shown(v, n)}" for n, v in chosen)),
         ("It follows", ", ".join(f"{n} = {spread(best[n].to_numpy(), n, prob)}" for n in follows)),
@@ -89,17 +108,8 @@ def _paragraphs(choice: "Choice", scenario: int, prob: float) -> list[str]:
         ("Regret", _regret(choice, table, prob)),
         (f"Within {100 * choice.aim.within:.3g} %", _near(choice, scenario)),
     ]  # fmt: skip
-    lines = [f"{name:{MARGIN}}{wrapped(text)}" for name, text in said if text]
-    lines += [
-        f"Alternatives    ({prob:.0%} intervals of {response}, the mean function)",
-        textwrap.indent(_text(table, choice), "  "),
-    ]
-    lines += [
-        f"{name:{MARGIN}}{wrapped(text)}"
-        for name, text in [("Driven by", _driven(choice, scenario)), ("Assumed", _assumed(choice))]
-        if text
-    ]
-    return lines
+    after = [("Driven by", _driven(choice, scenario)), ("Assumed", _assumed(choice))]
+    return [pair for pair in before if pair[1]], [pair for pair in after if pair[1]]
 
 
 def wrapped(text: str) -> str:

@@ -89,8 +89,8 @@ def _read(source: Path, refusal: str) -> xr.DataTree:
         raise InputError(refusal) from error
     if version > FORMAT:
         raise InputError(
-            f"{str(source)!r} was written by bayeslaw {about.get('bayeslaw_version')} in format {version}; this version "
-            f"reads up to {FORMAT}. Upgrade bayeslaw to open it."
+            f"{str(source)!r} was written by bayeslaw {about.get('bayeslaw_version')} in format {version}; this "
+            f"version reads up to {FORMAT}. Upgrade bayeslaw to open it."
         )
     raise InputError(
         f"{str(source)!r} is damaged: it does not hold what was written (its checksum is another). Copy it again from "

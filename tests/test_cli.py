@@ -10,7 +10,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw import cli
-from bayeslaw.models import Overtraining
+from bayeslaw.models import Chinchilla, Overtraining
 
 
 def run(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -107,6 +107,33 @@ def test_pilot_runs_to_buy(capfd: pytest.CaptureFixture[str], saved: str, tmp_pa
     assert json.loads(out)["stop"]
 
 
+def test_a_report(capfd: pytest.CaptureFixture[str], saved: str, tmp_path: Path) -> None:
+    """All that decides what the page says is passed on; tests/test_report.py reads pages."""
+    page = tmp_path / "report.html"
+    words = ["--flops", "1e24,1e23", "--prob", "0.8", "-o", str(page)]
+    code, out, _ = run(capfd, "report", saved, *words)
+    assert code == 0
+    assert f"page written to {page}" in " ".join(out.split())
+    text = page.read_text(encoding="utf-8")
+    assert "80 %: " in text
+    assert "bayeslaw report fit.nc -o report.html --flops 1e+24,1e+23 --prob 0.8" in text
+
+
+def test_labels_are_given_like_numbers(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Which corpus, of a law that differs from corpus to corpus."""
+    runs = bl.load_chinchilla().assign(corpus=["one", "2"] * 117)
+    fit = tmp_path / "fit.nc"
+    with pytest.warns(UserWarning, match="not a result yet"):
+        bl.fit(bl.Pooled(Chinchilla, runs, by="corpus"), runs, draws=20).save(fit)
+    words = ["allocate", str(fit), "--flops", "1e24", "--given", "corpus=one,2", "--json"]
+    _, out, _ = run(capfd, *words)
+    assert [one["given"]["corpus"] for one in json.loads(out)["scenarios"]] == ["one", "2"]
+    code, _, err = run(capfd, *words[:4], "--given", "corpus=three")
+    assert code == 2
+    assert "'three'" in err
+    assert "the law knows one, 2" in err
+
+
 def test_laws_are_checked_compared_and_tested(capfd: pytest.CaptureFixture[str], saved: str, tmp_path: Path) -> None:
     code, out, _ = run(capfd, "check", saved)
     assert code == 0
@@ -156,6 +183,10 @@ def test_laws_are_checked_compared_and_tested(capfd: pytest.CaptureFixture[str],
         (["choose", "FIT", "--flops", "1e24", "--at-most", "loss=1.2@0.9"], "no action keeps loss at most 1.2"),
         (["next-runs", "FIT", "none.csv", "--flops", "1e24"], "there is no file 'none.csv'"),
         (["next-runs", "FIT", "none.csv", "--flops", "1e24", "-o", "buy.txt"], "must end in .csv"),
+        (["report", "FIT", "-o", "page.pdf"], "must end in .html"),
+        (["report", "FIT", "--given", "tokens=1e12"], "'tokens' is not a quantity of this decision"),
+        (["report", "FIT", "--given", "params=x"], "'x' is not a number; write 7e9"),
+        (["report", "FIT", "--decision", "best"], "there is no decision 'best'"),
         (["compare", "FIT", "FIT"], "is there twice"),
         (["backtest", "chinchilla", "--split", "flops > x"], "flops > x"),
         (["data", "penguins"], "there is no data set 'penguins'"),

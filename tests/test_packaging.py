@@ -36,6 +36,8 @@ def test_a_wheel_holds_everything(tmp_path: Path) -> None:
     for path in sorted((ROOT / "bayeslaw").rglob("*.py")):
         if "models" not in path.relative_to(ROOT).parts:
             assert path.relative_to(ROOT).as_posix() in names
+    for path in sorted((ROOT / "bayeslaw" / "_report").glob("page.*")):  # the style and the script of a report
+        assert path.relative_to(ROOT).as_posix() in names
     for path in sorted((ROOT / "datasets").iterdir()):
         assert f"bayeslaw/_data/{path.name}" in names
     assert "bayeslaw/py.typed" in names

@@ -7,7 +7,7 @@ import typer
 
 from bayeslaw import __version__
 from bayeslaw._errors import InputError
-from bayeslaw.cli import _fit, _judging, _lists, _plans
+from bayeslaw.cli import _fit, _judging, _lists, _plans, _report
 
 app = typer.Typer(
     help="Bayesian scaling laws: from training runs to a credible interval on the best plan.",
@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 for command in (
     _fit.fit, _plans.allocate, _plans.choose, _plans.next_runs, _judging.check, _judging.compare, _judging.backtest,
-    _lists.laws, _lists.data,
+    _report.report, _lists.laws, _lists.data,
 ):  # fmt: skip
     app.command()(command)
 

@@ -48,8 +48,9 @@ class Request:
     def asked(self, decision: str | None, given: Mapping[str, Any]) -> "tuple[Posterior, Any]":
         """The posterior and the decision, which is checked before sampling where that is possible."""
         posterior = self.posterior() if self.saved else None
-        chosen = decision_of(prior_of(self) if posterior is None else posterior.prior, decision)
-        check_given(chosen, given)
+        law = prior_of(self) if posterior is None else posterior.prior
+        chosen = decision_of(law, decision)
+        check_given(chosen, given, law.optional())
         return self.posterior() if posterior is None else posterior, chosen
 
 
@@ -130,12 +131,12 @@ def decision_of(law: Any, name: str | None) -> Any:
     return decisions[name]
 
 
-def check_given(decision: Any, given: Mapping[str, Any]) -> None:
+def check_given(decision: Any, given: Mapping[str, Any], optional: tuple[str, ...]) -> None:
     missing = [name for name in decision.given if name not in given]
     if missing:
         options = " ".join("--flops 5.76e23" if name == "flops" else f"--given {name}=VALUE" for name in missing)
         raise InputError(f"{decision.question} That depends on {', '.join(decision.given)}: add {options}.")
-    decision.check_given(given)
+    decision.check_given(given, optional)
 
 
 def leave(*posteriors: "Posterior") -> None:

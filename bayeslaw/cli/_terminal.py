@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 
 def given(flops: str | None, given: list[str] | None) -> dict[str, Any]:
-    from bayeslaw._columns import parse_number
+    from bayeslaw._columns import COLUMNS, parse_number
+
+    def read(name: str, text: str) -> Any:
+        """A number; of a column without a unit it may also be a label, such as a corpus."""
+        try:
+            return parse_number(text)
+        except ValueError:
+            if name in COLUMNS and COLUMNS[name].unit:
+                raise
+            return text.strip()
 
     pairs = [("flops", flops)] if flops is not None else []
     for item in given or []:
@@ -28,7 +37,7 @@ def given(flops: str | None, given: list[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, values in pairs:
         try:
-            found[name] = [parse_number(value) for value in values.split(",")]
+            found[name] = [read(name, value) for value in values.split(",")]
         except ValueError as error:
             raise InputError(f"{name} {values!r}: {error}.") from None
     return found

@@ -1,7 +1,10 @@
 """Every decision of every law answers to `choose`, its plans to `snap` and its posterior to `next_runs`, with no
 code of its own."""
 
+import html
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,6 +13,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw._posterior import build
+from bayeslaw._report._html import Html
 from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import LAWS, Chinchilla
 
@@ -146,6 +150,25 @@ def built(choice: bl.Choice) -> None:
     assert abs(best["share"]) < 1e-6
     assert best["breaks"] == ""
     assert found.page().startswith("What can be built of this plan")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("law", "name"), [pytest.param(law, n, id=f"{law.__name__}-{n}") for law, n in DECISIONS])
+def test_a_decision_has_a_page(
+    law: type[bl.AbstractLaw], name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever is chosen and given the answer is there. Its four equal runs are no data to test a fit or a misfit on."""
+    monkeypatch.setattr(bl.Posterior, "status", ())
+    monkeypatch.setattr("bayeslaw._report._page.fitted", lambda *_: Html("<p>left out</p>"))
+    monkeypatch.setattr("bayeslaw._report._decided.why_not", lambda *_: "these runs are made up")
+    posterior = near_the_prior(law)
+    text = bl.report(posterior, tmp_path / "page.html", name, **given_to(posterior, name)).read_text()
+    assert html.escape(posterior.prior.decisions()[name].question) in text
+    assert 'id="reproduce"' in text
+    reasons = re.findall(r"(?:Not here|There is no answer): </strong>(.*?)</p>", text)
+    # Only the columns of a law that its decision does not report are a reason: how far away is not known then.
+    assert all("the decision does not report" in one for one in reasons)
+    assert text.count('class="card') > 0
 
 
 @pytest.mark.slow
