@@ -28,6 +28,7 @@ _WHERE = {
     "Backtest": "_backtest",
     "BetaBinomial": "_counts",
     "Binomial": "_counts",
+    "Calibration": "_sbc",
     "Check": "_check",
     "Choice": "_choose",
     "Choices": "_decision",
@@ -93,6 +94,7 @@ _WHERE = {
     "fit_many": "_many",
     "huber": "_huber",
     "isoflop": "_isoflop",
+    "laws": "_registry",
     "load": "_saved",
     "load_chinchilla": "datasets",
     "load_data_constrained": "datasets",
@@ -115,6 +117,7 @@ _WHERE = {
     "next_runs": "_next_runs",
     "pareto": "_pareto",
     "predict": "_predict",
+    "sbc": "_sbc",
     "simulate": "_predict",
     "snap": "_snap",
     "stack": "_stack",
@@ -187,6 +190,7 @@ if TYPE_CHECKING:
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
+    from bayeslaw._registry import laws as laws
     from bayeslaw._risk import AtLeast as AtLeast
     from bayeslaw._risk import AtMost as AtMost
     from bayeslaw._risk import CVaR as CVaR
@@ -197,6 +201,8 @@ if TYPE_CHECKING:
     from bayeslaw._risk import Quantile as Quantile
     from bayeslaw._risk import WorstCase as WorstCase
     from bayeslaw._saved import load as load
+    from bayeslaw._sbc import Calibration as Calibration
+    from bayeslaw._sbc import sbc as sbc
     from bayeslaw._snap import Snapped as Snapped
     from bayeslaw._snap import snap as snap
     from bayeslaw._stack import Stack as Stack

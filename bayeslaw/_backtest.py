@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import xarray as xr
 from bayeslaw._errors import InputError, Status
 from bayeslaw._forecaster import method_of, response_of
 from bayeslaw._held_out import Done, Job, decisions_of, predictions_of, projections_of, work
-from bayeslaw._many import in_parallel
+from bayeslaw._many import folder_of, in_parallel
 from bayeslaw._posterior import check_prob
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._sampler import Progress, reporter
@@ -119,6 +120,7 @@ def backtest(
     response: str | None = None,
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
+    folder: str | Path | None = None,
     workers: int | None = None,
     progress: Progress = None,
     **options: Any,
@@ -141,7 +143,8 @@ def backtest(
       in the top decade of the runs' `flops`. `decision=False` leaves decisions out, and the fits to all runs with them.
     - `projections`: scenarios to be projected to, without a response.
     - `response`: its column; that of the laws, else `loss`, when left out.
-    - `columns`, `seed`: as in `fit`; every fit has this seed. `workers`, `progress`: as in `fit_many`.
+    - `columns`, `seed`: as in `fit`; every fit has this seed. `folder`, `workers`, `progress`: as in
+      `fit_many`; what functions return is not kept in the folder.
     - `options`: what `fit` takes, for methods that are laws: `noise`, `method`, `chains`, `draws`, `warmup`.
 
     Returns a `Backtest`; `plots.plot_backtest` draws it. Raises `InputError` for splits that leave too little on either
@@ -153,7 +156,8 @@ def backtest(
     named = dict(methods) if isinstance(methods, Mapping) else {_name_of(methods): methods}
     if not named:
         raise InputError("no method was given: there is nothing to test.")
-    makers = {str(name): method_of(str(name), one, decision, options) for name, one in named.items()}
+    place = folder_of(folder)
+    makers = {str(name): method_of(str(name), one, decision, place, options) for name, one in named.items()}
     table = with_flops(read_table(runs, columns))
     response = response_of(named.values(), response)
     table[response] = number_columns(table, [response])[0][response]

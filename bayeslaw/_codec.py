@@ -112,7 +112,7 @@ def _numpyro() -> str:
 
 
 def _module(name: str, fields: set[str]) -> type[eqx.Module]:
-    """The class of that full name, among bayeslaw's own and those the user has already defined."""
+    """The class of that full name, among bayeslaw's own, those the user has defined and those of installed packages."""
     import bayeslaw._chained
     import bayeslaw._counts
     import bayeslaw._discrepancy
@@ -120,12 +120,12 @@ def _module(name: str, fields: set[str]) -> type[eqx.Module]:
     import bayeslaw._pooled
     import bayeslaw.models  # noqa: F401  (so that what the package has is defined)
 
-    known: dict[str, type[eqx.Module]] = {}
-    queue = [eqx.Module]
-    while queue:
-        cls = queue.pop()
-        known[_name(cls)] = cls  # a later definition of the same name (a re-run notebook cell) wins
-        queue += reversed(cls.__subclasses__())
+    known = _defined()
+    if name not in known:
+        from bayeslaw._registry import laws
+
+        laws()  # defines those of other packages; which these are is not for the file to say
+        known = _defined()
     if name not in known:
         raise InputError(
             f"the fit is of {name}, which is not defined here: import or define that class first, then load again."
@@ -133,3 +133,13 @@ def _module(name: str, fields: set[str]) -> type[eqx.Module]:
     if {field.name for field in dataclasses.fields(known[name])} != fields:
         raise InputError(f"{name} has other fields now than when the fit was saved ({', '.join(sorted(fields))}).")
     return known[name]
+
+
+def _defined() -> dict[str, type[eqx.Module]]:
+    known: dict[str, type[eqx.Module]] = {}
+    queue = [eqx.Module]
+    while queue:
+        cls = queue.pop()
+        known[_name(cls)] = cls  # a later definition of the same name (a re-run notebook cell) wins
+        queue += reversed(cls.__subclasses__())
+    return known

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -78,6 +79,7 @@ def compare(
     method: Weights = "stacking",
     refit: bool = True,
     seed: int = 0,
+    folder: str | Path | None = None,
     workers: int | None = None,
     progress: Progress = None,
 ) -> Comparison:
@@ -94,8 +96,9 @@ def compare(
       of a sum over groups, and pseudo-BMA+ weighs by groups; stacking weighs by runs.
     - `method`: of the weights: `"stacking"` or `"pseudo-bma+"`, see `stack`.
     - `refit`: False leaves out the fits where Pareto k is too high; their number stays in the table.
-    - `seed`, `workers`, `progress`: for the fits, which have the settings of the posterior and run in parallel, as in
-      `fit_many`. A law with an offset for each run (`Discrepant`) needs nearly as many as there are runs.
+    - `seed`, `folder`, `workers`, `progress`: for the fits, which have the settings of the posterior and run in
+      parallel, as in `fit_many`. A law with an offset for each run (`Discrepant`) needs nearly as many as there are
+      runs.
 
     Returns a `Comparison`. Raises `InputError` when the posteriors are of different runs or responses, when counts are
     compared with densities, for a chained posterior, and for groups that cannot be formed.
@@ -105,7 +108,7 @@ def compare(
         raise InputError(f"method must be one of {', '.join(get_args(Weights))}, got {method!r}.")
     runs = same_runs(members)
     groups = None if by is None else group_labels(runs, by)
-    options = {"seed": seed + 1, "workers": workers, "progress": progress}
+    options = {"seed": seed + 1, "folder": folder, "workers": workers, "progress": progress}
     found: dict[str, _Left] = {}
     for name, member in members.items():
         left = _singly(member, refit, options) if groups is None else _in_groups(member, groups, options)

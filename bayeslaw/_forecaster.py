@@ -4,6 +4,7 @@ import abc
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,9 +16,9 @@ from scipy.special import logsumexp
 
 from bayeslaw._allocate import allocate
 from bayeslaw._errors import InputError, Status
-from bayeslaw._fit import quiet_fit
 from bayeslaw._groups import counted
 from bayeslaw._law import AbstractLaw
+from bayeslaw._many import fit_once
 from bayeslaw._misfit import corrected
 from bayeslaw._modes import padding
 from bayeslaw._posterior import Posterior, flat
@@ -60,19 +61,20 @@ class Forecaster(abc.ABC):
 Method = Callable[[pd.DataFrame, int], Forecaster]
 
 
-def method_of(name: str, what: Any, decision: Any, options: Mapping[str, Any]) -> Method:
-    """A function of training runs and a seed, from a law or a function."""
+def method_of(name: str, what: Any, decision: Any, place: Path | None, options: Mapping[str, Any]) -> Method:
+    """A function of training runs and a seed, from a law, whose fits are kept in a place, or a function."""
     if _is_law(what):
-        return partial(_fitted, as_joint(what, options.get("noise")), decision, options)
+        return partial(_fitted, as_joint(what, options.get("noise")), decision, place, options)
     if not callable(what):
         raise InputError(f"the method {name!r} should be a law or a function of runs; got {type(what).__name__}.")
     return partial(_called, name, what, decision)
 
 
-def _fitted(joint: Joint, decision: Any, options: Mapping[str, Any], runs: pd.DataFrame, seed: int) -> Forecaster:
+def _fitted(
+    joint: Joint, decision: Any, place: Path | None, options: Mapping[str, Any], runs: pd.DataFrame, seed: int
+) -> Forecaster:
     rest = {name: value for name, value in options.items() if name != "noise"}
-    posterior = quiet_fit(joint, runs, seed=seed, workers=1, progress=False, **rest)
-    return Forecaster.of(posterior, decision=decision, seed=seed)
+    return Forecaster.of(fit_once(place, joint, runs, seed, rest), decision=decision, seed=seed)
 
 
 def _called(name: str, function: Callable[..., Any], decision: Any, runs: pd.DataFrame, seed: int) -> Forecaster:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from bayeslaw._errors import InputError
 from bayeslaw._fit import quiet_fit
 from bayeslaw._posterior import Posterior
 from bayeslaw._runs import read_table
-from bayeslaw._sampler import Progress, reporter
+from bayeslaw._sampler import STOP, Progress, reporter
 from bayeslaw._tree import Joint, as_joint, float64
 
 
@@ -55,16 +57,14 @@ def fit_many(
         raise InputError(f"fit_many has no option {unknown[0]!r}; it passes {', '.join(sorted(known))} on to fit.")
     joints = _joints([law for law, _ in jobs], options.get("noise"))
     jobs = [(joints[id(law)], table) for law, table in jobs]
-    place = None if folder is None else Path(folder)
-    files: list[Path | None] = [None] * len(jobs)
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-        files = [place / f"{_fingerprint(*job, seed + i, options)}.nc" for i, job in enumerate(jobs)]
+    place = folder_of(folder)
+    files = [None if place is None else _file(place, *job, seed + i, options) for i, job in enumerate(jobs)]
     found = {i: _load(file) for i, file in enumerate(files) if file is not None and file.is_file()}
     missing = [i for i in range(len(jobs)) if i not in found]
     with reporter(progress, len(jobs), "fits") as tell:
         tell(len(found))
-        for i, posterior in in_parallel(_one, [(i, *jobs[i], seed + i, options) for i in missing], workers):
+        todo = [(i, str(names[i]) if names else f"fit {i}", *jobs[i], seed + i, options) for i in missing]
+        for i, posterior in in_parallel(_one, todo, workers):
             file = files[i]
             if file is not None:
                 posterior.save(file)
@@ -118,7 +118,7 @@ def _joints(laws: Sequence[Any], noise: Any) -> dict[int, Joint]:
 
 def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: int | None) -> Iterator[R]:
     """What comes of the jobs as they are done, on joblib's active backend."""
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
     from joblib.parallel import get_active_backend
 
     if workers is not None and (not isinstance(workers, int) or workers < 1):
@@ -126,6 +126,9 @@ def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: in
     active: Any = get_active_backend(prefer="threads")
     backend, at_once = active
     at_once = workers or (at_once if at_once != 1 else -1)  # 1 is what joblib says when nobody chose
+    if getattr(backend, "supports_sharedmem", False):
+        yield from _in_threads(function, jobs, effective_n_jobs(at_once))
+        return
     streams = "generator_unordered" if backend.supports_return_generator else "list"
     options: dict[str, Any] = {"return_as": streams, "batch_size": 1, "pre_dispatch": "all"}
     parallel: Any = Parallel(n_jobs=at_once, prefer="threads", **options)
@@ -134,11 +137,59 @@ def in_parallel[J, R](function: Callable[[J], R], jobs: Sequence[J], workers: in
     yield from parallel(one(job) for job in jobs)
 
 
-def _one(job: tuple[int, Joint, Any, int, Mapping[str, Any]]) -> tuple[int, Posterior]:
-    i, law, runs, seed, options = job
-    posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
+def _in_threads[J, R](function: Callable[[J], R], jobs: Sequence[J], at_once: int) -> Iterator[R]:
+    """The same in threads of this process, which end before one goes on when a job fails or somebody interrupts.
+
+    joblib leaves them running, and Python is aborted where it exits while one of them computes.
+    """
+    stop = threading.Event()
+
+    def run(job: J) -> R:
+        STOP.set(stop)
+        return function(job)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for done in as_completed([pool.submit(run, job) for job in jobs]):
+                yield done.result()
+        except BaseException:
+            stop.set()  # heard by a fit after its block of iterations
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _one(job: tuple[int, str, Joint, Any, int, Mapping[str, Any]]) -> tuple[int, Posterior]:
+    i, label, law, runs, seed, options = job
+    try:
+        posterior = quiet_fit(law, runs, seed=seed, workers=1, progress=False, **options)
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error
     _ = posterior.status  # found here, in parallel
     return i, posterior
+
+
+def fit_once(place: Path | None, joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> Posterior:
+    """One fit, by one thread; from the folder where it is there, and left there where it is not."""
+    file = None if place is None else _file(place, joint, runs, seed, options)
+    if file is not None and file.is_file():
+        return _load(file)
+    posterior = quiet_fit(joint, runs, seed=seed, workers=1, progress=False, **options)
+    if file is not None:
+        posterior.save(file)
+    return posterior
+
+
+def folder_of(folder: str | Path | None) -> Path | None:
+    """The folder for finished fits, which is made."""
+    if folder is None:
+        return None
+    place = Path(folder).absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _file(place: Path, joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> Path:
+    return place / f"{_fingerprint(joint, runs, seed, options)}.nc"
 
 
 def _load(file: Path) -> Posterior:
@@ -147,15 +198,18 @@ def _load(file: Path) -> Posterior:
     return load(file)
 
 
-@float64
 def _fingerprint(joint: Joint, runs: Any, seed: int, options: Mapping[str, Any]) -> str:
     """A name for a fit that says all that its draws depend on."""
+    frame = read_table(runs, options.get("columns"))
+    rest = {name: value for name, value in sorted(options.items()) if name not in ("noise", "columns")}
+    return fingerprint(joint, [list(map(str, frame.columns)), rest, seed, frame.to_csv()])
+
+
+@float64
+def fingerprint(joint: Joint, about: Any) -> str:
+    """A name for a law, a noise, this version and more that JSON can say."""
     from bayeslaw import __version__
     from bayeslaw._codec import encode
 
-    frame = read_table(runs, options.get("columns"))
-    rest = {name: value for name, value in sorted(options.items()) if name not in ("noise", "columns")}
-    about = [encode(joint.law), encode(joint.noise), list(map(str, frame.columns)), rest, seed, __version__]
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    digest.update(frame.to_csv().encode())
-    return digest.hexdigest()[:24]
+    text = json.dumps([encode(joint.law), encode(joint.noise), __version__, about], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

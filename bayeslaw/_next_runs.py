@@ -1,7 +1,7 @@
 """`next_runs`: which runs to make before one decides, and whether any are worth their cost."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._posterior import Posterior
 from bayeslaw._predict import serious
 from bayeslaw._runs import Table, number_columns, read_table
+from bayeslaw._sampler import Progress, reporter
 from bayeslaw._stack import Stack
 from bayeslaw._tree import float64
 from bayeslaw._value import Actions, Cost, Simulations, actions_of, regret_of, surprise_of
@@ -94,6 +95,7 @@ def next_runs(
     price: float | None = None,
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
+    progress: Progress = None,
     **given: Any,
 ) -> NextRuns:
     """Which pilot runs to make before deciding: `next_runs(posterior, grid, flops=1e23, budget=1e21)`.
@@ -117,6 +119,8 @@ def next_runs(
     - `price`: what a unit of cost is worth in the unit of the regret. When left out and both are FLOPs, what the same
       FLOPs would gain in the final run; else zero. Runs are bought as long as they are worth it.
     - `columns`: maps the names of `candidates` to ours. `seed`: for outcomes.
+    - `progress`: a bar (default: when a terminal or notebook can show one), or a callable that is told (runs picked,
+      runs that can be paid for in both ways of picking).
 
     This is the expected value of sample information (Raiffa and Schlaifer 1961), with the regret cross-validated; the
     information is the bound of Barber and Agakov (2003).
@@ -136,15 +140,18 @@ def next_runs(
     regret = regret_of(worlds, actions)
     known = None if learn is None else surprise_of(worlds, learn)
     aim: Cost = regret if known is None else known
-    simulations = Simulations.of(worlds, read, _TRUTHS)
-    first = Step.of(simulations, aim, simulations.log_weights, seed, np.arange(len(frame)))
-    alone = frame.assign(cost=costs, gain=first.gains, error=first.errors, gain_per_cost=first.gains / costs)
     per_cost = price if known is None else 0.0
-    batches = [
-        greedy(simulations, aim, first, costs, budget, per_cost, seed, by) for by in (costs, np.ones_like(costs))
-    ]
-    judge = Judge.of(worlds, read, regret, known, seed + 1)
-    best = max((judge(picks, costs, price) for picks in batches), key=lambda one: one.worth)
+    most = int(np.searchsorted(np.cumsum(np.sort(costs)), budget, side="right"))
+    with reporter(progress, 2 * most, "picking runs") as tell:
+        tell(0)
+        simulations = Simulations.of(worlds, read, _TRUTHS)
+        first = Step.of(simulations, aim, simulations.log_weights, seed, np.arange(len(frame)))
+        judge = Judge.of(worlds, read, regret, known, seed + 1)
+        batches = [
+            greedy(simulations, aim, first, costs, budget, per_cost, seed, by) for by in (costs, np.ones_like(costs))
+        ]
+        best = max((judge(_told(picks, tell), costs, price) for picks in batches), key=lambda one: one.worth)
+    alone = frame.assign(cost=costs, gain=first.gains, error=first.errors, gain_per_cost=first.gains / costs)
     batch = frame.iloc[best.picks].assign(cost=costs[best.picks], **best.columns)
     batch["buy"] = np.arange(len(batch)) < best.buy
     status = [one for member in worlds.members for one in serious(member.posterior)] + notes
@@ -153,6 +160,12 @@ def next_runs(
         batch, alone.sort_values("gain_per_cost", ascending=False), judge.before, price, worlds.decision,
         _unit(worlds), cost, tuple(dict.fromkeys(status)),
     )  # fmt: skip
+
+
+def _told(picks: Iterator[int], tell: Callable[[int], None]) -> Iterator[int]:
+    for one in picks:
+        tell(1)
+        yield one
 
 
 def _columns(frame: pd.DataFrame, posterior: Posterior) -> dict[str, np.ndarray]:

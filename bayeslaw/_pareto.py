@@ -19,6 +19,7 @@ from bayeslaw._posterior import Posterior, check_prob
 from bayeslaw._predict import serious
 from bayeslaw._ranked import Aim
 from bayeslaw._risk import AtMost, Expectation, Limits, Miss, Risk, limits_of, measure
+from bayeslaw._sampler import Progress, reporter
 from bayeslaw._stack import Stack
 from bayeslaw._tree import float64
 from bayeslaw._worlds import Worlds, in_order, ranges_of, worlds_of
@@ -103,6 +104,7 @@ def pareto(
     subject_to: Limits | None = None,
     within: float = 0.001,
     seed: int = 0,
+    progress: Progress = None,
     **given: Any,
 ) -> Front:
     """What a better response costs: `pareto(posterior, decision.within(flops=LogRange(1e20, 1e26)), against="flops")`.
@@ -113,6 +115,8 @@ def pareto(
 
     - `against`: a column of the plan to spend less of, such as `flops`, `params`, `memory_bytes`, `total_flops`.
     - `levels`: of the cost; 17 from the least to where more of it no longer helps when left out.
+    - `progress`: a bar (default: when a terminal or notebook can show one), or a callable that is told
+      (levels done, levels in all).
     - the rest as for `choose`. One scenario: values that are given are single ones, or distributions.
 
     Raises `InputError` for more than one scenario, for a cost that no plan has or that does not vary, and for levels
@@ -128,14 +132,16 @@ def pareto(
     few = worlds.thinned(FEW)
     steps = _levels(worlds, few, aim, against) if levels is None else [AtMost(against, one).bound for one in levels]
     found, kept = [], []
-    for bound in sorted(steps):
-        level = dataclasses.replace(aim, limits=(*aim.limits, AtMost(against, bound * (1 + _EQUAL))))
-        one = find(worlds, few, 0, level)
-        if one.ranked.violation[one.item] <= 0:
-            found.append((level, one))
-            kept.append(bound)
-        elif levels is not None:
-            raise InputError(f"{asked_of(worlds, 0)}no plan keeps {AtMost(against, bound)}: the least is more.")
+    with reporter(progress, len(steps), "levels") as tell:
+        for bound in sorted(steps):
+            level = dataclasses.replace(aim, limits=(*aim.limits, AtMost(against, bound * (1 + _EQUAL))))
+            one = find(worlds, few, 0, level)
+            if one.ranked.violation[one.item] <= 0:
+                found.append((level, one))
+                kept.append(bound)
+            elif levels is not None:
+                raise InputError(f"{asked_of(worlds, 0)}no plan keeps {AtMost(against, bound)}: the least is more.")
+            tell(1)
     draws, scale = _plans(worlds, found, against)
     status = [one for member in worlds.members for one in serious(member.posterior)] + notes
     return Front(draws, worlds.decision, against, aim, scale, tuple(dict.fromkeys(status)))

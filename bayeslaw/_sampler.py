@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ _FORGOTTEN = 7.0  # a mode that holds less than e^-7 of the mass of the best is 
 _restart, _adapt = dual_averaging()
 
 Progress = bool | Callable[[int, int], None] | None
+
+STOP: ContextVar[threading.Event | None] = ContextVar("stop", default=None)  # of the jobs that a fit is one of
 
 
 class Chain(NamedTuple):
@@ -192,7 +195,7 @@ def sample(
     target = jnp.asarray(target_accept)
     *phases, last = _phases(warmup)
     block = int(np.clip(_BLOCK_ROWS // len(seen.response), 25, BLOCK))
-    stop = threading.Event()
+    stop = STOP.get() or threading.Event()
     keys = jax.random.split(jax.random.key(seed), len(modes))
     chains = [_begin(key, mode, joint, seen) for key, mode in zip(keys, modes, strict=True)]
 
@@ -200,12 +203,12 @@ def sample(
         found = []
         for begin in range(0, count, block):
             if stop.is_set():
-                break
+                raise CancelledError
             steps = min(block, count - begin)
             chain, *out = _advance(chain, np.asarray(steps), np.asarray(adapting), target, joint, seen)
             found.append(jax.tree.map(itemgetter(slice(steps)), jax.tree.map(np.asarray, out)))  # waits for it
             tell(steps)
-        return chain, jax.tree.map(lambda *parts: np.concatenate(parts), *found) if found else None
+        return chain, jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
     for count in phases:
         results = in_threads(lambda chain, count=count: advance(chain, count, True), chains, workers, stop)

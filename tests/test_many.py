@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,31 @@ def test_on_a_cluster_whose_worker_is_killed(expected: dict[str, bl.Posterior], 
     assert len(list(tmp_path.iterdir())) == 4
     for name, posterior in expected.items():
         assert_same(found[name], posterior)
+
+
+LONG = """
+import signal, sys
+import bayeslaw as bl
+from bayeslaw.models import Chinchilla
+
+runs = bl.load_chinchilla()
+tables = [runs] * 3 if sys.argv[1] == "interrupt" else [runs, runs.drop(columns="loss")]
+told = lambda done, total: signal.raise_signal(signal.SIGINT) if sys.argv[1] == "interrupt" and done == 1 else None
+bl.fit_many(Chinchilla, tables, seed=1, draws=200_000, warmup=300, folder="fits", progress=told, workers=2)
+"""
+
+
+@pytest.mark.parametrize(("how", "last"), [("interrupt", "KeyboardInterrupt"), ("fail", "InputError: fit 1: column")])
+def test_fits_that_still_run_are_ended(how: str, last: str, tmp_path: Path) -> None:
+    """A process that exits while a thread computes is aborted; here it ends in order, and long before its fits would."""
+    script = LONG if how == "fail" else LONG.replace("draws=200_000", "draws=500")
+    done = subprocess.run([sys.executable, "-c", script, how], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "terminate called" not in done.stderr
+    assert done.returncode == (1 if how == "fail" else -signal.SIGINT)
+    assert any(line.startswith(last) or f".{last}" in line for line in done.stderr.splitlines())
+    saved = list((tmp_path / "fits").glob("*.nc"))
+    assert len(saved) == (0 if how == "fail" else 1)
+    assert all(bl.load(one).ok for one in saved)  # what was done is kept, whole
 
 
 def test_a_posterior_can_be_pickled(expected: dict[str, bl.Posterior]) -> None:

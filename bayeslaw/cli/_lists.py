@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
-from bayeslaw.cli._sources import laws as known
 from bayeslaw.cli._terminal import print_table
 
 
 def laws() -> None:
     """List the laws, the columns they read and the questions they answer."""
+    import bayeslaw
+
     rows: list[tuple[str, ...]] = []
-    for name, law in known().items():
+    for name, law in bayeslaw.laws().items():
         prior = law.prior()
         formula = (law.__doc__ or "").strip().splitlines()[0]
         questions = "\n".join(f"{key}: {decision.question}" for key, decision in prior.decisions().items())

@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,20 +53,21 @@ class Request:
         return self.posterior() if posterior is None else posterior, chosen
 
 
-def laws() -> "dict[str, type[AbstractLaw]]":
-    """All laws by the name they have here."""
-    from bayeslaw.models import LAWS
-
-    return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", law.__name__).lower(): law for law in LAWS}
-
-
 def law_of(name: str) -> "type[AbstractLaw]":
+    from bayeslaw import laws
+
     known = laws()
-    if name.lower() in known:
-        return known[name.lower()]
+    for one, law in known.items():
+        if _letters(one) == _letters(name):
+            return law
     close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     raise InputError(f"there is no law or file {name!r}; the laws are {', '.join(known)}.{hint}")
+
+
+def _letters(name: str) -> str:
+    """`RoutedMoE`, `routed-moe` and `routed_moe` are one name."""
+    return name.lower().replace("_", "").replace("-", "")
 
 
 def prior_of(request: Request) -> "AbstractLaw":
@@ -86,7 +86,7 @@ def runs_of(request: Request) -> Any:
         return request.runs
     from bayeslaw import datasets
 
-    shipped = getattr(datasets, f"load_{request.source.lower()}", None)
+    shipped = getattr(datasets, f"load_{request.source.lower().replace('-', '_')}", None)
     if shipped is None:
         raise InputError(f"no data ship for {request.source}: give your runs, a CSV or parquet file.")
     if request.columns is not None:
