@@ -4,9 +4,12 @@ import functools
 import hashlib
 import os
 import platform
+import tempfile
+import warnings
 from pathlib import Path
 
 VARIABLE = "BAYESLAW_COMPILATION_CACHE"  # a folder, or `off`
+_ROOM = 2**20  # bytes that must be free: the largest programs
 
 
 @functools.cache
@@ -24,11 +27,18 @@ def use_cache() -> None:
     import pooch
 
     folder = Path(wanted) if wanted else Path(pooch.os_cache("bayeslaw")) / "compiled"
+    folder = folder / _processor()
     try:
-        folder = folder / _processor()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # a home that cannot be written to: compile each time
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM))
+    except OSError as error:
+        warnings.warn(
+            f"compiled programs are not kept, so that each process compiles anew: {folder} cannot be written to "
+            f"({error.strerror}). {VARIABLE} names another folder, or says off.",
+            stacklevel=3,
+        )
+        return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -100,6 +100,8 @@ def parse_number(text: Any) -> float:
         return float(text)
     except (TypeError, ValueError):
         raise ValueError(f"{text!r} is not a number") from None
+    except OverflowError:  # a whole number of more than 308 digits
+        raise ValueError("a number of more than 308 digits is none that can be computed with") from None
 
 
 def format_number(value: float, name: str = "") -> str:

@@ -92,6 +92,9 @@ def remark_on_design(
         matrix = np.concatenate(rows, axis=1)
         if np.isfinite(matrix).all():
             notes += _flat_directions(matrix, names, numbers, joint)
+    if len(response) > 1 and np.ptp(response) == 0:
+        text = f"{joint.response} is {response[0]:.4g} in every run: there is nothing in it to learn from, and no noise"
+        notes.append(Status(f"{text} to measure. Is it the right column?"))
     low = response < floor
     if low.any() and floor > 0:
         labels = ", ".join(f"{frame.index.name or 'row'} {label}" for label in frame.index[low][:5])

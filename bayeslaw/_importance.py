@@ -93,8 +93,10 @@ def _refined(weights: np.ndarray, places: np.ndarray, first: Component) -> Compo
     away = places - centre
     spread = first.root * first.scales.mean(axis=0)
     covariance = (1 - lean) * (_DF - 2) / _DF * (away * weights[:, None]).T @ away + lean * spread @ spread.T
+    if not np.isfinite(covariance).all():  # weights on proposals that are off any scale
+        return first
     variances, axes = np.linalg.eigh(covariance)
-    root = axes * np.sqrt(variances)
+    root = axes * np.sqrt(np.maximum(variances, 1e-14 * variances.max()))
     u = np.linalg.solve(root, away.T).T
     sides = np.stack([np.minimum(u, 0.0), np.maximum(u, 0.0)])
     masses = np.maximum((weights[:, None] * (sides != 0)).sum(axis=1), 0.05)

@@ -1,5 +1,6 @@
 """`predict`: the law's mean and a new run, with intervals, at any scenario. `simulate`: made-up runs."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,8 +94,25 @@ def predict(
     found = {response: mean, response + NEW_RUN: new}
     if set(posterior.prior.hyperparameters()) & set(numbers):
         found[response + EXCESS] = excess
+    found = {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
     draws = response_dataset(posterior, found, coords)
-    return Prediction(draws, distance(posterior, numbers), tuple(serious(posterior) + notes + far(used, numbers)))
+    notes = serious(posterior) + _without_value(posterior, np.asarray(mean)) + notes + far(used, numbers)
+    return Prediction(draws, distance(posterior, numbers), tuple(notes))
+
+
+def _without_value(posterior: Posterior, mean: np.ndarray) -> list[Status]:
+    """That the law has no finite value at a scenario, in so many draws."""
+    share = 1 - np.isfinite(mean).mean(axis=0)
+    if not share.any():
+        return []
+    worst = int(share.argmax())
+    return [
+        Status(
+            f"{posterior.response} has no finite value in {share[worst]:.0%} of draws at scenario {worst}: the formula "
+            "overflows or is not defined there, and the interval is of the other draws. Ask nearer to the runs.",
+            serious=True,
+        )
+    ]
 
 
 @jax.jit
@@ -160,11 +178,14 @@ def summarise(draws: xr.Dataset, prob: float) -> pd.DataFrame:
     check_prob(prob)
     labels = [str(name) for name in draws.coords if draws[name].dims == ("scenario",)]
     rows, index = [], []
-    quantiles = {
-        str(name): np.nanquantile(array.to_numpy(), [(1 - prob) / 2, 0.5, (1 + prob) / 2], axis=(0, 1))
-        for name, array in draws.data_vars.items()
-        if array.dtype != bool and "names" not in array.attrs
-    }
+    ends = (1 - prob) / 2, 0.5, (1 + prob) / 2
+    with warnings.catch_warnings():  # where no draw has a value there is no quantile, and a status says so
+        warnings.simplefilter("ignore", RuntimeWarning)
+        quantiles = {
+            str(name): np.nanquantile(array.to_numpy(), ends, axis=(0, 1))
+            for name, array in draws.data_vars.items()
+            if array.dtype != bool and "names" not in array.attrs
+        }
     for i in range(draws.sizes["scenario"]):
         for name, (lower, median, upper) in quantiles.items():
             attrs = draws[name].attrs

@@ -123,7 +123,9 @@ def _rows(frame: pd.DataFrame, wrong: np.ndarray, values: Any) -> str:
 def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     column = frame[name]
     raw = [value.item() if isinstance(value, np.generic) else value for value in column.tolist()]
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    kinds = pd.api.types
+    plain = not (kinds.is_bool_dtype(column) or kinds.is_complex_dtype(column))
+    if kinds.is_numeric_dtype(column) and plain:
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
         values = np.full(len(raw), np.nan)
@@ -174,7 +176,9 @@ def remark_on_rows(frame: pd.DataFrame, found: Mapping[str, np.ndarray]) -> list
     # Rows that differ in a column which the law does not read, such as the problem that was answered, are no copies;
     # equal counts are copies only where such a column says that they are of the same.
     named = "trials" not in found or not set(frame.columns) <= {*found, "successes"}
-    repeated = pd.DataFrame(found).duplicated().to_numpy() & frame.duplicated().to_numpy() & named
+    repeated = pd.DataFrame(found).duplicated().to_numpy() & named
+    if repeated.any():
+        repeated &= frame.map(str).duplicated().to_numpy()  # as text, for a column beside may hold anything
     if repeated.any():
         labels = [str(label) for label in frame.index[repeated][:5]]
         more = f" and {repeated.sum() - 5} more" if repeated.sum() > 5 else ""

@@ -1,10 +1,14 @@
 """Fits in files: written whole or not at all, read without executing anything."""
 
+import hashlib
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
+from typing import Any
 
+import h5py
+import numpy as np
 import xarray as xr
 
 from bayeslaw._codec import check_stored, decode
@@ -12,14 +16,18 @@ from bayeslaw._errors import InputError
 from bayeslaw._posterior import FORMAT, Posterior
 from bayeslaw._tree import as_joint, float64
 
+_SEAL = "sha256"
+_LINKS = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS")  # of netCDF, between arrays: addresses within the file
+
 
 def save(posterior: Posterior, path: str | Path) -> None:
     """See `Posterior.save`."""
     target = Path(path)
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {str(target.parent)!r} to save in.")
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
+    temporary = (
+        target.parent / f".{target.name}.{secrets.token_hex(4)}"
+    )  # beside it, so that it can be moved into place
     try:
         tree = posterior.tree.copy()
         tree.attrs |= {
@@ -27,9 +35,11 @@ def save(posterior: Posterior, path: str | Path) -> None:
             "noise": json.dumps(check_stored(posterior.noise_prior)),
         }
         tree.to_netcdf(temporary, engine="h5netcdf")
+        with h5py.File(temporary, "r+") as file:
+            file.attrs[_SEAL] = _digest(file)
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -45,11 +55,20 @@ def load(path: str | Path) -> Posterior:
         raise InputError(f"there is no file {str(source)!r}.")
     refusal = f"{str(source)!r} is not a fit saved by bayeslaw; make one with Posterior.save() or `bayeslaw fit -o`."
     try:
-        with xr.open_datatree(source, engine="h5netcdf") as opened:
-            tree = opened.load()
+        with h5py.File(source) as file:  # before xarray, which may read a damaged file as another one
+            whole = file.attrs.get(_SEAL) in (None, _digest(file))
+        if whole:
+            with xr.open_datatree(source, engine="h5netcdf") as opened:
+                tree = opened.load()
     except Exception as error:  # h5py and xarray raise many kinds for a damaged file
         raise InputError(refusal) from error
+    if not whole:
+        raise InputError(
+            f"{str(source)!r} is damaged: it does not hold what was written (its checksum is another). Copy it again "
+            "from where it came, or fit again."
+        )
     attrs = tree.attrs
+    attrs.pop(_SEAL, None)
     if "bayeslaw_format" not in attrs:
         raise InputError(refusal)
     if int(attrs["bayeslaw_format"]) > FORMAT:
@@ -73,3 +92,24 @@ def load(path: str | Path) -> Posterior:
     if set(joint.sites()) != set(tree["posterior"].data_vars):
         raise InputError(f"{str(source)!r} is damaged: its draws are not those of its law.")
     return Posterior(tree, joint)
+
+
+def _digest(file: h5py.File) -> str:
+    """SHA-256 of all arrays and attributes of a file but itself; HDF5 checks neither."""
+    digest = hashlib.sha256()
+
+    def add(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset):
+            digest.update(f"{name} {node.dtype} {node.shape} ".encode() + _bytes(node[()]))
+        for key, value in sorted(node.attrs.items()):
+            if key not in (_SEAL, *_LINKS):
+                digest.update(f"{name} {key} ".encode() + _bytes(value))
+
+    add("", file)
+    file.visititems(add)  # in the order of names
+    return digest.hexdigest()
+
+
+def _bytes(value: Any) -> bytes:
+    array = np.asarray(value)
+    return json.dumps(array.tolist(), default=str).encode() if array.dtype.kind in "OSU" else array.tobytes()

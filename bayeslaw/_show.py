@@ -53,7 +53,9 @@ def posterior_html(posterior: "Posterior") -> str:
     formula = (type(posterior.prior).__doc__ or "").strip().splitlines()
     summary = posterior.summary()
     parameters = summary.map("{:.4g}".format)
-    runs = posterior.runs.describe().loc[["min", "50%", "max"]].map("{:.4g}".format)
+    numbers = posterior.runs.select_dtypes("number")
+    runs = numbers.quantile([0.0, 0.5, 1.0], interpolation="lower").set_axis(["min", "median", "max"])
+    runs = runs.map("{:.4g}".format)
     head = f"<p>{escape(formula[0])}</p>" if formula else ""
     data = f"<details><summary>{len(posterior.runs)} runs</summary>{runs.to_html(border=0)}</details>"
     return head + page(f"{posterior!r} ({_interval(summary)})", parameters, posterior.status) + data

@@ -56,6 +56,11 @@ RANGES: dict[str, Any] = {
     "document_value": (0.2, 2), "shot_value": (0.1, 1), "attempts": [4.0, 8], "generated_tokens": (200, 2e4),
     "verifications": [1.0, 2, 4, 8, 16],
 }  # fmt: skip
+ONE_ANSWER = lambda runs: runs.assign(samples=1.0)  # rows are problems, whose single answers are counted
+SPECIAL: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "Coverage": ONE_ANSWER, "CoverageBySize": ONE_ANSWER, "TrainToTestCoverage": ONE_ANSWER,
+    "OurVerification": lambda runs: runs[runs.counted != "chosen"].drop(columns=["samples", "verifications"]),
+}  # fmt: skip
 MANY = {"OurKinetics": 200, "OurGraph": 96, "OurPipeline": 96, "InferenceError": 96, "QAT": 96, "MIST": 96}
 
 # What is given to the first decision of a law.
@@ -96,7 +101,7 @@ def design(law: Any, noise: Any = None, seed: int = 0) -> pd.DataFrame:
         else:
             even = (rng.permutation(count) + rng.uniform(size=count)) / count
             columns[one] = np.exp(np.log(where[0]) + np.log(where[1] / where[0]) * even)
-    return pd.DataFrame(columns)
+    return SPECIAL.get(name, lambda runs: runs)(pd.DataFrame(columns))
 
 
 def cases() -> dict[str, Case]:

@@ -192,3 +192,28 @@ def test_bad_prob(posterior: bl.Posterior) -> None:
 def test_bad_spaces(space: Any, message: str) -> None:
     with pytest.raises(bl.InputError, match=message):
         space()
+
+
+class Rising(bl.AbstractLaw):
+    """loss = a exp(params / 1e9)"""
+
+    a: bl.Scalar
+
+    def mean(self, params: Any) -> Any:
+        return self.a * jnp.exp(params / 1e9)
+
+    @classmethod
+    def prior(cls) -> "Rising":
+        return cls(a=dist.LogNormal(0.0, 1.0))
+
+
+def test_a_prediction_that_overflows_says_so() -> None:
+    runs = bl.simulate(Rising(a=1.0), {"params": np.geomspace(1e8, 1e9, 12)}, noise=bl.LogNormal(scale=0.01))
+    fitted = bl.fit(Rising, runs, noise=bl.LogNormal, method="importance", draws=250)
+    found = bl.predict(fitted, {"params": ["500M", "1T"]}, misfit=False)
+    first, *_ = found.status
+    assert first.serious
+    assert "loss has no finite value in 100% of draws at scenario 1: the formula overflows" in first.text
+    table = found.summary()
+    assert np.isfinite(table.loc[5e8, "median"]).all()
+    assert table.loc[1e12, "median"].isna().all()  # and no infinity

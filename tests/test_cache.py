@@ -70,3 +70,4 @@ def test_where_programs_are_kept(before: str, environment: dict[str, str], folde
         check=True,
     )
     assert done.stdout.split() == [folder]
+    assert ("cannot be written to" in done.stderr) == ("/proc/nowhere" in environment.values())

@@ -28,6 +28,11 @@ def test_anything_else_is_refused_with_an_example(text: object) -> None:
         parse_number(text)
 
 
+def test_numbers_beyond_any_float_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than 308 digits"):
+        parse_number(10**400)
+
+
 @given(st.floats(min_value=1e3, max_value=9.9e14))
 def test_formatted_counts_read_back(value: float) -> None:
     # three significant digits are shown

@@ -130,10 +130,37 @@ def test_newer_or_hostile_files(
     posterior.save(tmp_path / "fit.nc")
     tree = xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf").load()
     tree.attrs |= attrs
+    del tree.attrs["sha256"]  # whoever changes a file can leave it out
     tree.to_netcdf(tmp_path / "changed.nc", engine="h5netcdf")
     tree.close()
     with pytest.raises(bl.InputError, match=message):
         bl.load(tmp_path / "changed.nc")
+
+
+def test_a_flipped_bit_is_found(posterior: bl.Posterior, tmp_path: Path) -> None:
+    posterior.save(tmp_path / "fit.nc")
+    content = bytearray((tmp_path / "fit.nc").read_bytes())
+    content[content.index(posterior.draws["E"].tobytes()) + 7] ^= 1
+    (tmp_path / "fit.nc").write_bytes(content)
+    with pytest.raises(bl.InputError, match="is damaged: it does not hold what was written"):
+        bl.load(tmp_path / "fit.nc")
+
+
+@pytest.mark.parametrize("name", ["format_1.nc", "format_1_without_checksum.nc"])
+def test_files_of_earlier_versions_are_read(name: str) -> None:
+    """As they were written; these files stay, whatever becomes of the format."""
+    found = bl.load(Path(__file__).parent / "golden" / name)
+    assert found.prior.categories() == {"corpus": ("web", "code", "new")}
+    assert found.shape == (2, 40)
+    assert found.draws["base.alpha"].mean() == pytest.approx(0.3136943316867581, rel=1e-12)
+    predicted = bl.predict(found, {"params": "7B", "tokens": "1T", "corpus": "web"}, misfit=False).summary()
+    assert predicted["lower"].iloc[0] == pytest.approx(2.067582, rel=1e-6)  # printed digits
+
+
+def test_a_file_has_the_rights_of_any_other(posterior: bl.Posterior, tmp_path: Path) -> None:
+    posterior.save(tmp_path / "fit.nc")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "fit.nc").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_nothing_is_left_when_saving_fails(

@@ -41,6 +41,7 @@ def damaged(runs: pd.DataFrame, column: str, row: int, value: Any) -> pd.DataFra
         ("params", 0, r"column 'params' must be at least 1; found row 3 \(0\)"),
         ("tokens", -5e9, r"column 'tokens' must be at least 1; found row 3 \(-5000000000.0\)"),
         ("tokens", True, r"column 'tokens' should hold numbers .*found row 3 \(True\)"),
+        ("tokens", 1 + 2j, r"column 'tokens' should hold numbers .*found row 3 \(\(1\+2j\)\)"),
     ],
 )
 def test_impossible_values_name_row_and_value(runs: pd.DataFrame, column: str, value: Any, message: str) -> None:
@@ -115,6 +116,16 @@ def test_words_for_numbers(runs: pd.DataFrame) -> None:
     assert found["tokens"].tolist() == [1.4e12, 1.4e12]
 
 
+def test_complex_columns_and_columns_beside_that_hold_anything(runs: pd.DataFrame) -> None:
+    with pytest.raises(bl.InputError, match=r"column 'loss' should hold numbers .*and 19 more"):
+        number_columns(runs.assign(loss=runs.loss + 1j), NAMES)
+    copies = pd.concat([runs.iloc[[0]]] * 2, ignore_index=True)
+    beside = copies.assign(config=[{"lr": 1e-3}, {"lr": 2e-3}])  # no reruns: they differ, in what cannot be hashed
+    assert remark_on_rows(beside, number_columns(beside, NAMES)[0]) == []
+    same = copies.assign(config=[{"lr": 1e-3}, {"lr": 1e-3}])
+    assert "1 of 2 rows repeat" in str(remark_on_rows(same, number_columns(same, NAMES)[0])[0])
+
+
 def test_tokens_follow_from_flops(runs: pd.DataFrame) -> None:
     flops = runs.assign(flops=6.0 * runs.params * runs.tokens).drop(columns="tokens")
     found, notes = number_columns(flops, NAMES)
@@ -155,9 +166,10 @@ def test_good_runs_get_no_remark(runs: pd.DataFrame) -> None:
         (lambda r: r.iloc[:4], r"4 runs for 7 parameters: at least 7 runs are needed.*the prior dominates"),
         (lambda r: r.assign(params=1.3e9), r"all runs have params = 1.3e\+09, .*cannot inform E, a, alpha separately"),
         (lambda r: r.assign(tokens=2e10), r"all runs have tokens = 2e\+10, .*cannot inform E, b, beta separately"),
+        (lambda r: r.assign(loss=2.5), r"loss is 2.5 in every run: there is nothing in it to learn from"),
         (lambda r: r.assign(loss=[0.1, *r.loss[1:]]), r"loss is below any plausible floor in row 0: 0.1 against"),
     ],
-    ids=["billions", "duplicates", "flagged", "few", "one size", "one data size", "below the floor"],
+    ids=["billions", "duplicates", "flagged", "few", "one size", "one data size", "one loss", "below the floor"],
 )  # fmt: skip
 def test_soft_problems_are_pointed_out(runs: pd.DataFrame, change: Any, message: str) -> None:
     assert re.search(message, remarks(change(runs)))
