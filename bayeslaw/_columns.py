@@ -121,6 +121,8 @@ def format_number(value: float, name: str = "") -> str:
 def nearest(name: str, available: Iterable[str]) -> str | None:
     """The available name a person most likely meant by `name`, or None."""
     by_lower = {str(one).lower(): str(one) for one in available}
+    # Experiment trackers prefix: config.model.n_params, params.lr, eval/loss.
+    by_lower = {re.split(r"[./]", key)[-1]: one for key, one in by_lower.items()} | by_lower
     column = COLUMNS.get(name)
     for symbol in column.symbols if column else ():
         if symbol.lower() in by_lower:

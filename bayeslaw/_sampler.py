@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -261,7 +262,9 @@ def reporter(progress: Progress, total: int, what: str = "sampling") -> Iterator
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    show = (console.is_terminal or console.is_jupyter) if progress is None else progress
+    # In a notebook the bar is a widget; without ipywidgets it would be a warning in the reader's way.
+    drawable = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    show = drawable if progress is None else progress
     with Bar(console=console, transient=True, disable=not show) as bar:
         task = bar.add_task(f"compiling, then {what}", total=total)
         yield lambda steps: bar.update(task, advance=steps, description=what if steps else None)

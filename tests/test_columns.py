@@ -52,6 +52,9 @@ def test_nearest_names() -> None:
     assert nearest("params", ["N", "D", "loss"]) == "N"
     assert nearest("tokens", ["size", "token", "loss"]) == "token"
     assert nearest("loss", ["zzz"]) is None
+    assert nearest("params", ["Name", "config.model.n_params"]) == "config.model.n_params"
+    assert nearest("loss", ["summary.train/acc", "summary.eval/loss"]) == "summary.eval/loss"
+    assert nearest("loss", ["a/loss", "loss"]) == "loss"
 
 
 def test_derived_columns() -> None:

@@ -1,5 +1,6 @@
 """`fit`: compiled once, reproducible, calibrated, interruptible."""
 
+import sys
 import threading
 import warnings
 
@@ -14,6 +15,7 @@ from advised import advised_fit
 from scipy import stats
 
 import bayeslaw as bl
+from bayeslaw._sampler import reporter
 from bayeslaw.models import Chinchilla
 
 COMPILED: list[str] = []
@@ -194,3 +196,13 @@ def test_progress_is_reported_and_an_interrupt_stops_all_chains() -> None:
     with pytest.raises(KeyboardInterrupt):
         bl.fit(Chinchilla, bl.load_chinchilla(), draws=200, warmup=200, progress=interrupt)
     assert threading.active_count() <= before
+
+
+def test_no_bar_in_a_notebook_without_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich would warn, which is an error here."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    with reporter(None, 10) as tell:
+        tell(10)
+    with pytest.warns(UserWarning, match="ipywidgets"), reporter(True, 10) as tell:
+        tell(10)
