@@ -191,8 +191,8 @@ if TYPE_CHECKING:
     from bayeslaw._predict import Prediction as Prediction
     from bayeslaw._predict import predict as predict
     from bayeslaw._predict import simulate as simulate
-    from bayeslaw._report import report as report
     from bayeslaw._registry import laws as laws
+    from bayeslaw._report import report as report
     from bayeslaw._risk import AtLeast as AtLeast
     from bayeslaw._risk import AtMost as AtMost
     from bayeslaw._risk import CVaR as CVaR
