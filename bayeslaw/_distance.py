@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw._columns import COLUMNS
+from bayeslaw._columns import COLUMNS, format_number
 from bayeslaw._errors import Status
 from bayeslaw._misfit import Misfit, why_not
 from bayeslaw._posterior import Posterior
@@ -43,7 +43,7 @@ def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]
         below = np.log10(runs.min() / np.min(values))
         for decades, end, word in ((above, runs.max(), "above"), (below, runs.min(), "below")):
             if decades > _FAR:
-                text = f"{name} goes {decades:.1f} decades {word} the runs (which end at {float(end):.3g})"
+                text = f"{name} goes {decades:.1f} decades {word} the runs (which end at {format_number(float(end), name)})"
                 found.append(Status(f"{text}: {_resting(posterior)}."))
     if found or not scales or len({numbers[name].shape for name in scales}) > 1:
         return found
