@@ -43,7 +43,8 @@ def far(posterior: Posterior, numbers: Mapping[str, np.ndarray]) -> list[Status]
         below = np.log10(runs.min() / np.min(values))
         for decades, end, word in ((above, runs.max(), "above"), (below, runs.min(), "below")):
             if decades > _FAR:
-                text = f"{name} goes {decades:.1f} decades {word} the runs (which end at {format_number(float(end), name)})"
+                last = format_number(float(end), name)
+                text = f"{name} goes {decades:.1f} decades {word} the runs (which end at {last})"
                 found.append(Status(f"{text}: {_resting(posterior)}."))
     if found or not scales or len({numbers[name].shape for name in scales}) > 1:
         return found

@@ -81,7 +81,7 @@ def _read(source: Path, refusal: str) -> xr.DataTree:
         with h5py.File(source) as file:  # before xarray, which may read a damaged file as another one
             whole = file.attrs.get(_SEAL) in (None, _digest(file))
             about: dict[str, Any] = dict(file.attrs)
-            version = int(about["bayeslaw_format"])
+            version = int(np.asarray(about["bayeslaw_format"]).item())
         if whole and version <= FORMAT:
             with xr.open_datatree(source, engine="h5netcdf") as opened:
                 return opened.load()
