@@ -107,6 +107,7 @@ def test_pilot_runs_to_buy(capfd: pytest.CaptureFixture[str], saved: str, tmp_pa
     assert json.loads(out)["stop"]
 
 
+@pytest.mark.pages
 def test_a_report(capfd: pytest.CaptureFixture[str], saved: str, tmp_path: Path) -> None:
     """All that decides what the page says is passed on; tests/test_report.py reads pages."""
     page = tmp_path / "report.html"

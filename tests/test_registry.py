@@ -1,5 +1,6 @@
 """Laws of other packages, found by their entry point."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bayeslaw as bl
+from bayeslaw._codec import decode
 from bayeslaw.models import LAWS, Chinchilla, RoutedMoE
 
 LAW = """
@@ -54,16 +56,23 @@ def test_laws_of_an_installed_package_are_found_and_broken_ones_named(package: P
         assert text in done.stderr
 
 
-def test_a_saved_fit_of_such_a_law_is_loaded_without_an_import(package: Path) -> None:
-    (package / "toy.csv").write_text(bl.load_chinchilla()[:40].to_csv(index=False))
-    fitted = _python(
-        package, "-W", "ignore", "-m", "bayeslaw", "fit", "toy", "toy.csv", "--draws", "300", "-o", "toy.nc"
-    )
-    assert "saved to toy.nc" in fitted.stdout, fitted.stderr
-    read = _python(package, "-W", "ignore", "-c", "import bayeslaw as bl; print(type(bl.load('toy.nc').prior))")
+def test_saved_fits_of_such_a_law_need_no_import(package: Path) -> None:
+    """`load` reads the law of a file by `decode`."""
+    written = _python(
+        package,
+        "-c",
+        "import json, toy_laws; from bayeslaw._codec import encode; print(json.dumps(encode(toy_laws.Toy.prior())))",
+    ).stdout
+    script = "import json, sys; from bayeslaw._codec import decode; print(type(decode(json.loads(sys.argv[1]))))"
+    read = _python(package, "-W", "ignore", "-c", script, written)
     assert read.stdout.strip() == "<class 'toy_laws.Toy'>", read.stderr
     with pytest.raises(bl.InputError, match=r"the fit is of toy_laws\.Toy, which is not defined here"):
-        bl.load(package / "toy.nc")
+        decode(json.loads(written))
+
+
+def test_the_command_line_knows_it(package: Path) -> None:
+    listed = _python(package, "-W", "ignore", "-m", "bayeslaw", "fit", "Toy", "none.csv")
+    assert "there is no file 'none.csv'" in listed.stderr  # and not: there is no law
 
 
 def _python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,8 @@ from bayeslaw._tree import as_joint, float64
 from bayeslaw.models import Chinchilla
 from bayeslaw.models.chinchilla import compute_optimal
 
+pytestmark = pytest.mark.pages
+
 SECTIONS = ["answer", "data", "law", "priors", "diagnostics", "fit", "extrapolation", "allocation", "decision",
             "assumptions", "reproduce"]  # fmt: skip
 VOID = {"meta", "img", "input"}
@@ -234,7 +236,6 @@ def test_how_to_get_it_again(chinchilla: Path, posterior: bl.Posterior, tmp_path
     np.testing.assert_allclose(space["again"].draws["alpha"], same.draws["alpha"], rtol=1e-6)
 
 
-@pytest.mark.pages
 def test_the_same_posterior_gives_the_same_page(chinchilla: Path, posterior: bl.Posterior, tmp_path: Path) -> None:
     before = plt.get_fignums(), dict(plt.rcParams)
     again = bl.report(posterior, tmp_path / "again.html", flops=[5.76e23, 1e22])
@@ -280,7 +281,6 @@ def test_a_posterior_that_is_no_result(cheap: bl.Posterior, tmp_path: Path) -> N
     assert not any(attrs.get("class") == "banner" for attrs in good.of("div"))
 
 
-@pytest.mark.pages
 def test_what_comes_from_data_is_escaped(tmp_path: Path) -> None:
     """Labels and the name of a column are a stranger's; so is a law's documentation."""
     evil, quoted = "<script>alert(1)</script>", "\"'><img src=x onerror=alert(2)> $\\bad$"
@@ -300,7 +300,6 @@ def test_what_comes_from_data_is_escaped(tmp_path: Path) -> None:
     assert "b" not in {tag for tag, attrs in page.tags if "scope" in attrs}
 
 
-@pytest.mark.pages
 def test_groups_and_one_that_was_not_named(tmp_path: Path) -> None:
     table = {"params": N, "tokens": D, "corpus": ["c4", "pile"] * 6}
     law = bl.Pooled(Chinchilla.prior(), table, by="corpus")
@@ -313,7 +312,6 @@ def test_groups_and_one_that_was_not_named(tmp_path: Path) -> None:
     assert law_text.index("loss = E + a") < law_text.index("theta_g = theta exp")
 
 
-@pytest.mark.pages
 def test_counts_with_a_target_that_few_draws_reach(tmp_path: Path) -> None:
     """No floor, no misfit, a target in place of a budget: all of it is said, and the slider stays between 0 and 1."""
     rows = {"samples": np.ones(12), "trials": np.full(12, 100.0)}
@@ -325,7 +323,6 @@ def test_counts_with_a_target_that_few_draws_reach(tmp_path: Path) -> None:
     assert all(0 < float(one) < 1 for one in positions(path)["budget"])
 
 
-@pytest.mark.pages
 def test_a_menu_of_names(tmp_path: Path) -> None:
     """What is the best in which share of draws, as a line for each name and in words."""
     law = models.Primer.prior()
@@ -364,7 +361,6 @@ def test_something_is_asked_for_by_name(cheap: bl.Posterior, tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.pages
 def test_what_has_no_answer_is_said_in_its_place(cheap: bl.Posterior, tmp_path: Path) -> None:
     """Ten FLOPs train nothing: the rest of the page is still there."""
     page = read(bl.report(cheap, tmp_path / "page.html", flops=10))
@@ -397,7 +393,6 @@ def test_a_law_without_a_decision_or_documentation(tmp_path: Path) -> None:
         bl.report(posterior, tmp_path / "page.html", flops=1e23)
 
 
-@pytest.mark.pages
 def test_a_misfit_and_a_stack(cheap: bl.Posterior, tmp_path: Path) -> None:
     stack = bl.stack({"one": cheap, "two & three": cheap}, method="equal")
     page = read(bl.report(stack, tmp_path / "stack.html", flops=1e23))
@@ -445,7 +440,6 @@ def opened(browser: Any, chinchilla: Path) -> Iterator[Any]:
     window.close()
 
 
-@pytest.mark.pages
 def test_it_renders_and_asks_for_nothing(opened: Any, chinchilla: Path) -> None:
     assert opened.title() == "Chinchilla: scaling-law report"
     opened.locator("#budget").fill("3")
@@ -458,7 +452,6 @@ def test_it_renders_and_asks_for_nothing(opened: Any, chinchilla: Path) -> None:
     assert opened.locator("h1").is_visible()
 
 
-@pytest.mark.pages
 def test_the_slider_moves_the_optimum_and_its_band(opened: Any, chinchilla: Path, posterior: bl.Posterior) -> None:
     found = positions(chinchilla)
     at = found["budget"].index("10\u00b2\u2074 FLOPs (1 YFLOPs)")
@@ -494,7 +487,6 @@ def test_the_slider_moves_the_optimum_and_its_band(opened: Any, chinchilla: Path
     assert (panel["y"][at][2] - panel["y"][far][2]) / np.log10(end / sizes[1]) == pytest.approx(per_decade, rel=0.02)
 
 
-@pytest.mark.pages
 def test_the_slider_obeys_the_keyboard(opened: Any, chinchilla: Path) -> None:
     slider = opened.locator("#budget")
     start = int(slider.input_value())
@@ -506,7 +498,6 @@ def test_the_slider_obeys_the_keyboard(opened: Any, chinchilla: Path) -> None:
     assert slider.input_value() == "0"
 
 
-@pytest.mark.pages
 @pytest.mark.parametrize("width", [320, 390, 768, 1920])
 def test_no_window_is_too_narrow(opened: Any, width: int) -> None:
     opened.set_viewport_size({"width": width, "height": 800})
@@ -516,7 +507,6 @@ def test_no_window_is_too_narrow(opened: Any, width: int) -> None:
     assert opened.locator("#budget").bounding_box()["width"] > 200
 
 
-@pytest.mark.pages
 def test_it_prints(opened: Any) -> None:
     """Without what cannot be used on paper, and with what is folded away on a screen."""
     opened.emulate_media(media="print")
@@ -528,7 +518,6 @@ def test_it_prints(opened: Any) -> None:
     assert opened.wrong == []
 
 
-@pytest.mark.pages
 def test_it_can_be_read_without_a_script(browser: Any, chinchilla: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     window = context.new_page()

@@ -36,23 +36,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> bl.Calibration:
-    return bl.sbc(Chinchilla, DESIGN, noise=bl.LogNormal, flops=1e22, worlds=40, folder=folder, **QUICK)
+    return bl.sbc(Chinchilla, DESIGN, noise=bl.LogNormal, flops=1e22, worlds=24, folder=folder, **QUICK)
 
 
 def test_where_all_is_right_nothing_is_wrong(found: bl.Calibration) -> None:
     names = ["E", "a", "alpha", "b", "beta", "noise.scale", "log density", "optimum: params"]
     assert list(found.ranks.columns) == names
-    assert found.ranks.shape == (40, 8)
+    assert found.ranks.shape == (24, 8)
     assert found.ranks.to_numpy().min() >= 0
     assert found.ranks.to_numpy().max() <= 99
     assert found.ok, found
-    # 40 worlds: the share in a 90 % interval has a standard error of 0.047.
-    assert (found.summary()["held_90"] > 0.9 - 4 * 0.047).all()
+    # 24 worlds: the share in a 90 % interval has a standard error of 0.061.
+    assert (found.summary()["held_90"] > 0.9 - 4 * 0.061).all()
 
 
 def test_a_noise_that_is_not_what_it_says_is_found(folder: Path) -> None:
     """Its scale is estimated as twice what it is: the truth is below nearly all draws."""
-    wrong = bl.sbc(Chinchilla, DESIGN, noise=Understated, worlds=25, **QUICK)
+    wrong = bl.sbc(Chinchilla, DESIGN, noise=Understated, worlds=20, **QUICK)
     assert not wrong.ok
     assert any("the ranks of noise.scale are not uniform" in str(one) for one in wrong.status)
     table = wrong.summary()
@@ -65,19 +65,19 @@ def test_what_was_found_is_kept_and_added_to(
 ) -> None:
     (file,) = folder.glob("Chinchilla-*.jsonl")
     lines = file.read_text().splitlines(keepends=True)
-    assert len(lines) == 40
+    assert len(lines) == 24
     file.write_text("".join(lines[:-1]) + lines[-1][:20])  # as if it ended while writing
     told: list[tuple[int, int]] = []
     fits: list[int] = []
     fit = _sbc.quiet_fit
     monkeypatch.setattr(_sbc, "quiet_fit", lambda *args, **options: (fits.append(1), fit(*args, **options))[1])
     again = bl.sbc(
-        Chinchilla, DESIGN, noise=bl.LogNormal, flops=1e22, worlds=41, folder=folder, workers=1,
+        Chinchilla, DESIGN, noise=bl.LogNormal, flops=1e22, worlds=25, folder=folder, workers=1,
         progress=lambda *now: told.append(now), **QUICK,
     )  # fmt: skip
     assert len(fits) == 2
-    assert (told[0], told[-1]) == ((39, 41), (41, 41))
-    assert again.ranks[:40].equals(found.ranks)  # the one that was lost is found again, the same in one worker
+    assert (told[0], told[-1]) == ((23, 25), (25, 25))
+    assert again.ranks[:24].equals(found.ranks)  # the one that was lost is found again, the same in one worker
     other = bl.sbc(Chinchilla, DESIGN, noise=bl.LogNormal, worlds=20, folder=folder, **QUICK)
     assert "optimum: params" not in other.ranks
     assert len(list(folder.glob("*.jsonl"))) == 2  # another question, another file

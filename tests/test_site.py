@@ -20,6 +20,7 @@ import bayeslaw as bl
 from bayeslaw import datasets
 from bayeslaw.models import LAWS, QAT, Chinchilla, CoverageCurve, Downstream, OurVerification, Speculative
 
+pytestmark = pytest.mark.pages
 ROOT = Path(__file__).parents[1]
 SHOWN = ("index", "quick_start", "how_calibrated", "extrapolation", "laws/index", "laws/chinchilla", "laws/mist", "data/chinchilla",
          "reference/fitting", "project/command_line", "notebooks/index")  # fmt: skip
@@ -198,7 +199,6 @@ def looks_right(site: Path, browser: Any) -> None:
         assert page.inner_text("h1").strip()
 
 
-@pytest.mark.pages
 def test_the_site(tmp_path: Path) -> None:
     """One test, for it writes its pages into docs/, where a second one at the same time would do so too."""
     for needed in ("sphinx", "myst_nb", "furo", "sphinx_copybutton"):
