@@ -85,6 +85,8 @@ def test_one_plan_with_its_risk_and_limits(capfd: pytest.CaptureFixture[str], sa
     assert code == 0
     assert "Recommended" in out
     assert "CVaR(level=0.8)" in out
+    notes = [line for line in out.splitlines() if line.startswith("note:")]
+    assert 0 < len(notes) == len(set(notes))
     assert plot.read_bytes().startswith(b"\x89PNG")
     code, out, _ = run(capfd, "choose", saved, *words, "--json")
     found = json.loads(out)

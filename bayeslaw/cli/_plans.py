@@ -169,7 +169,7 @@ def choose(
         print_json(posterior, prob, {**found, "options": table_json(plan.summary(prob))}, status)
     else:
         pages = [plan.page(i, prob) for i in range(len(plan.action))]
-        print_result("\n\n".join(pages), status, plot)
+        print_result("\n\n".join(pages), [one for one in status if one not in plan.status], plot)  # a page says its own
     leave(posterior)
 
 
