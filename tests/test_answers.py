@@ -54,6 +54,7 @@ def check(name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReq
         assert close(mine[2], theirs[2]), (row, theirs)
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("name", [name for name in answers.ANSWERS if name not in answers.SLOW])
 def test_answers_of_the_readme(name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     check(name, monkeypatch, request)

@@ -111,6 +111,7 @@ class Skewed(bl.AbstractLaw):
         return cls(z=dist.Normal(3.0, 1.0))
 
 
+@pytest.mark.slow
 def test_in_worlds_whose_truth_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """200 truths z ~ N(3, 1), each seen once with an error of 0.5, so that the posterior is normal. Judged by the truth
     the choice regrets less on average than the plug-in, whose expected loss is higher by (E e^z - e^(E z))^2; what it is
