@@ -115,7 +115,8 @@ def sbc(
     - `law`, `noise`: as in `fit`; their priors must be those that are fitted with.
     - `scenarios`: the design, a table of the columns that the law (and noise) read, without a response.
     - `decision`, `given`: as in `allocate`, in one scenario. Left out both, no decision is ranked.
-    - `worlds`: how many. 200 find intervals that are too narrow by 30 % nearly always, by 15 % one time in six.
+    - `worlds`: how many. 200 find intervals too narrow by 29 % in 95 of 100 cases, by 17 % in 17 (one quantity
+      among ten).
     - `seed`: world i has the seed `seed + i`.
     - `folder`: where what was found in each world is kept, in one file of lines. A second call finds it and does the
       rest; a call for more worlds adds to them.
@@ -243,14 +244,14 @@ def _of(found: list[dict[str, Any]]) -> Calibration:
         status.append(
             Status(f"{poor} of {len(worlds)} posteriors are no results by their own status; they count here.")
         )
-    found_all = Calibration(ranks, worlds, tuple(status))
-    if len(found_all.pit) >= _LEAST:
-        table = found_all.summary()
+    untested = Calibration(ranks, worlds, ())
+    if (fitted := len(untested.pit)) >= _LEAST:
+        table = untested.summary()
         for name, row in table[table["p_all"] < _ALARM].iterrows():
             text = f"the ranks of {name} are not uniform (p = {row['p']:.1g}): 90 % intervals hold the truth in "
             status.append(Status(f"{text}{row['held_90']:.0%} of worlds.", serious=True))
     else:
-        status.append(Status(f"{len(found_all.pit)} worlds are too few for a test; 200 are usual."))
+        status.append(Status(f"{fitted} worlds are too few for a test; 200 are usual."))
     return Calibration(ranks, worlds, tuple(status))
 
 
