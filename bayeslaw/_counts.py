@@ -8,6 +8,8 @@ from numpyro.distributions import constraints
 
 from bayeslaw._noise import AbstractNoise
 
+ALIKE = 1e8  # the concentration of problems that are all the same; from here on Gamma functions cancel
+
 
 class Binomial(AbstractNoise):
     """y = c / trials, c ~ Binomial(trials, mean): answers that are right or wrong independently of each other.
@@ -17,7 +19,8 @@ class Binomial(AbstractNoise):
     """
 
     def observe(self, mean: Any, trials: Any) -> dist.Distribution:  # type: ignore[override]
-        return Share(dist.BinomialProbs(mean, _whole(trials)), trials)
+        sure = jnp.clip(mean, 1e-100, 1 - 1e-16)  # a chance of 0 or 1 has no slope
+        return Share(dist.BinomialProbs(sure, _whole(trials)), trials)
 
     @classmethod
     def prior(cls) -> "Binomial":
@@ -32,7 +35,9 @@ class BetaBinomial(AbstractNoise):
     """
 
     def observe(self, mean: Any, concentration: Any, trials: Any) -> dist.Distribution:  # type: ignore[override]
-        return Share(dist.BetaBinomial(mean * concentration, (1 - mean) * concentration, _whole(trials)), trials)
+        nu = jnp.minimum(concentration, ALIKE)
+        right, wrong = jnp.maximum(mean * nu, 1e-30), jnp.maximum((1 - mean) * nu, 1e-30)  # a chance of 0 or 1
+        return Share(dist.BetaBinomial(right, wrong, _whole(trials)), trials)
 
     @classmethod
     def prior(cls) -> "BetaBinomial":

@@ -22,7 +22,7 @@ from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._noise import AbstractNoise, UntunedT
 from bayeslaw._penalty import Penalty, Target, default_penalty
-from bayeslaw._tree import Joint, Scalar, as_prior, evaluate, fill, float64
+from bayeslaw._tree import Joint, Scalar, as_prior, evaluate, exp, fill, float64
 
 _COLLINEAR = 0.98  # correlation of two log scale columns above which their exponents are not told apart
 _FEW = 400  # draws of which the median optimum is taken
@@ -116,7 +116,7 @@ class Penalised(AbstractWrapper):
         if self.target == "additive":
             return tuned + cost
         floor = base.floor() if self.target == "reducible" else 0.0
-        return floor + (tuned - floor) * jnp.exp(cost)
+        return floor + (tuned - floor) * exp(cost)
 
     def columns(self) -> tuple[str, ...]:
         reads = [name for penalty in self.penalties.values() for name in penalty.reads() if name != self.response]

@@ -290,6 +290,11 @@ def power(base: Any, exponent: Any) -> Array:
     return jnp.exp(exponent * jnp.log(base))
 
 
+def exp(x: Any) -> Array:
+    """e^x, the same from x = 300 on: what is far from any run is unlikely there, and neither infinite nor NaN."""
+    return jnp.exp(jnp.minimum(x, 300.0))
+
+
 def nth(values: Iterable[Any], place: Any) -> Array:
     """The value at a position, such as that of a label: scalars, one of which a run reads."""
     return jnp.stack([jnp.asarray(value, dtype=float) for value in values])[jnp.asarray(place).astype(int)]

@@ -11,7 +11,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array
 from scipy import special
 
-from bayeslaw._counts import BetaBinomial
+from bayeslaw._counts import ALIKE, BetaBinomial
 from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw
@@ -67,17 +67,18 @@ class Coverage(AbstractLaw):
 
 def beta_coverage(mu: Any, nu: Any, samples: Any) -> Array:
     """Coverage of so many samples where the chance of a problem is Beta with this mean and concentration."""
-    x, y = mu * nu, (1 - mu) * nu
+    nu = jnp.minimum(nu, ALIKE)
+    x, y = jnp.maximum(mu * nu, 1e-100), jnp.maximum((1 - mu) * nu, 1e-100)
     coverage = -jnp.expm1(log_rise(y, x) - log_rise(y + samples, x))
     return jnp.where(samples == 1, mu, coverage)  # the same, without rounding
 
 
 def log_rise(start: Any, by: Any) -> Array:
     """ln Gamma(start + by) - ln Gamma(start): where both are large, by Stirling's series, for they cancel."""
-    end = start + by
-    series = (1 / end - 1 / start) / 12 - (1 / end**3 - 1 / start**3) / 360
-    far = (start - 0.5) * jnp.log1p(by / start) + by * (jnp.log(end) - 1) + series
-    near = jnp.minimum(start, 100.0)
+    near, large = jnp.minimum(start, 100.0), jnp.maximum(start, 100.0)
+    end = large + by
+    series = (1 / end - 1 / large) / 12 - (1 / end**3 - 1 / large**3) / 360
+    far = (large - 0.5) * jnp.log1p(by / large) + by * (jnp.log(end) - 1) + series
     return jnp.where(start > 100, far, gammaln(near + by) - gammaln(near))
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from bayeslaw._decision import Decision, LogRange
 from bayeslaw._law import AbstractLaw
-from bayeslaw._tree import Scalar
+from bayeslaw._tree import Scalar, exp
 
 N0, LOG_D0 = 1e9, log(2e10)  # the reference run: 1 B parameters, 20 B tokens
 
@@ -54,7 +54,7 @@ class Farseer(AbstractLaw):
         floor = self.g * jnp.exp(-self.s_g * _stretch(size, self.gamma))
         exponent = self.a * jnp.exp(self.s_a * _stretch(size, self.alpha))
         log_B = jnp.log(self.r) + self.a * LOG_D0 + (self.s_r + self.a * self.s_a * LOG_D0) * _stretch(size, self.beta)
-        return floor + jnp.exp(log_B - exponent * jnp.log(tokens))
+        return floor + exp(log_B - exponent * jnp.log(tokens))
 
     def summands(self) -> tuple[str, ...]:
         return ("g", "r")

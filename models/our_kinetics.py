@@ -67,12 +67,13 @@ class OurKinetics(AbstractLaw):
              cap_tokens: Array) -> Array:  # type: ignore[override]  # fmt: skip
         mu = self.chance(model, params)
         places = jnp.append(jnp.asarray(self.place), 0.0)  # a problem not seen is typical
+        cap = jnp.maximum(cap_tokens, 1.0)  # rows of what ended hold anything there
         middle = jnp.log(self.length) + self.between * places[jnp.asarray(problem).astype(int)]
         started = (middle - jnp.log(jnp.maximum(after_tokens, 1.0))) / self.within
         running = jnp.where(after_tokens > 0, log_ndtr(started), 0.0)
-        ended = -jnp.expm1(log_ndtr((middle - jnp.log(cap_tokens)) / self.within) - running)
+        ended = -jnp.expm1(jnp.minimum(log_ndtr((middle - jnp.log(cap)) / self.within) - running, 0.0))
         spread = jnp.sqrt(self.between**2 + self.within**2)
-        solved = mu * ndtr((jnp.log(cap_tokens) - jnp.log(self.length)) / spread)
+        solved = mu * ndtr((jnp.log(cap) - jnp.log(self.length)) / spread)
         return nth([mu, ended, solved], counted)
 
     def chance(self, model: Any, params: Any) -> Array:

@@ -52,7 +52,7 @@ class OurThinkingCap(AbstractLaw):
     width: Scalar
 
     def mean(self, counted: Array, after_tokens: Array, cap_tokens: Array) -> Array:  # type: ignore[override]
-        ends = -jnp.expm1(self._longer(cap_tokens) - self._longer(after_tokens))
+        ends = -jnp.expm1(jnp.minimum(self._longer(cap_tokens) - self._longer(after_tokens), 0.0))
         reached = ndtr((_ln(cap_tokens) - jnp.log(self.half)) / self.width)
         return nth([self.easy, ends, self.low + (1 - self.low) * self.gained * reached], counted)
 

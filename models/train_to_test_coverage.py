@@ -6,7 +6,6 @@ from math import log
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpyro.distributions as dist
 from jaxtyping import Array
 
@@ -15,7 +14,7 @@ from bayeslaw._decision import Decision
 from bayeslaw._errors import Status
 from bayeslaw._law import AbstractLaw
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Scalar, evaluate
+from bayeslaw._tree import Scalar, evaluate, exp
 from bayeslaw.models.coverage import beta_coverage, single_answers
 from bayeslaw.models.lifetime_plans import covered, lifetime, lifetime_samples
 from bayeslaw.models.train_to_test import reducible, train_to_test
@@ -59,7 +58,7 @@ class TrainToTestCoverage(AbstractLaw):
 
     def _beta(self, params: Array, tokens: Array) -> tuple[Array, Array]:
         lost = reducible(self, params, tokens) - self.a - self.b
-        return jax.nn.sigmoid(self.level - lost), jnp.exp(self.alike + self.t4 * lost)
+        return jax.nn.sigmoid(self.level - lost), exp(self.alike + self.t4 * lost)
 
     def derived(self) -> Mapping[str, Scalar]:
         """The paper's constants: the logit of the best chance, and ln nu there."""
