@@ -16,6 +16,7 @@ from jaxtyping import Array
 from numpyro.infer import NUTS
 from numpyro.infer.hmc_util import dual_averaging
 
+from bayeslaw._columns import format_number
 from bayeslaw._errors import InputError, Status
 from bayeslaw._modes import STARTS, Mode, Observed, climb, density_of, values_of
 from bayeslaw._tree import Joint
@@ -140,6 +141,32 @@ def _settled(chain: Chain) -> Chain:
     return chain._replace(step_size=jnp.exp(chain.averaging[1]))
 
 
+def _why(candidates: np.ndarray, joint: Joint, seen: Observed) -> str:
+    """Which runs have no density at most of the candidates (draws, d)."""
+
+    def densities(z: Any) -> Any:
+        return joint.fill(values_of(joint, z)).observe(seen.columns).log_prob(seen.response)
+
+    often = np.isfinite(jax.vmap(densities)(candidates)).mean(axis=0) > 0.5
+    runs = np.flatnonzero(~often & (np.asarray(seen.weight) > 0))
+    if not 0 < len(runs) < np.sum(seen.weight):
+        text = "its mean is NaN, infinite or outside what the noise allows (a log noise needs a positive mean). "
+        return f"{text}Evaluate the law at a few parameter values, or narrow the prior."
+    labels = joint.law.categories()
+    first = {name: np.asarray(values)[runs[:1]] for name, values in seen.columns.items()}
+    shown = {
+        name: labels[name][int(one[0])] if name in labels else format_number(one[0], name)
+        for name, one in first.items()
+    }
+    run = ", ".join(f"{name} = {value}" for name, value in shown.items())
+    many = (
+        f"{len(runs)} runs have none at most of them, the first {run}"
+        if len(runs) > 1
+        else f"one run has none at most of them, {run}"
+    )
+    return f"{many}. The law is not defined there, or its mean leaves what the noise allows: leave such runs out."
+
+
 def _phases(warmup: int) -> list[int]:
     """How many iterations there are between changes of the metric; in the last phase only the step size adapts."""
     phases, size = [], _PHASE
@@ -159,8 +186,7 @@ def find_modes(candidates: np.ndarray, joint: Joint, seen: Observed, workers: in
     if not np.isfinite(best.peak):
         raise InputError(
             f"{type(joint.law).__name__} gives no finite density at any of {STARTS} draws from its prior: "
-            "its mean is NaN, infinite or outside what the noise allows (a log noise needs a positive "
-            "mean). Evaluate the law at a few parameter values, or narrow the prior."
+            f"{_why(candidates.reshape(-1, candidates.shape[-1]), joint, seen)}"
         )
     left = [mode for mode in modes if not mode.evidence > best.evidence - _FORGOTTEN]
     notes = []

@@ -16,7 +16,7 @@ from scipy import stats
 
 import bayeslaw as bl
 from bayeslaw._sampler import reporter
-from bayeslaw.models import Chinchilla
+from bayeslaw.models import Chinchilla, MoESparsity
 
 COMPILED: list[str] = []
 jax.monitoring.register_event_duration_secs_listener(
@@ -179,6 +179,13 @@ def test_a_law_without_finite_values_is_named() -> None:
 
     with pytest.raises(bl.InputError, match="Broken gives no finite density at any of 64 draws from its prior"):
         bl.fit(Broken, {"params": [1e9] * 9, "loss": np.linspace(1, 2, 9)})
+
+
+def test_a_run_where_the_law_is_not_defined_is_named() -> None:
+    runs = {"total_params": np.geomspace(1e9, 1e11, 9), "tokens": np.geomspace(1e10, 1e12, 9)}
+    runs |= {"sparsity": [0.5] * 4 + [1.0] + [0.8] * 4, "loss": np.linspace(3, 2, 9)}
+    with pytest.raises(bl.InputError, match=r"one run has none at most of them, sparsity = 1, tokens = 100B, total_pa"):
+        bl.fit(MoESparsity, runs)
 
 
 @pytest.mark.filterwarnings("ignore:this posterior is not a result yet")
