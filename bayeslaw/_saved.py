@@ -1,6 +1,7 @@
 """Fits in files: written whole or not at all, read without executing anything."""
 
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -34,9 +35,13 @@ def save(posterior: Posterior, path: str | Path) -> None:
             "law": json.dumps(check_stored(posterior.prior)),
             "noise": json.dumps(check_stored(posterior.noise_prior)),
         }
-        tree.to_netcdf(temporary, engine="h5netcdf")
-        with h5py.File(temporary, "r+") as file:
+        content = io.BytesIO(tree.to_netcdf(engine="h5netcdf"))  # in memory: HDF5 does not survive a full disk
+        with h5py.File(content, "r+") as file:
             file.attrs[_SEAL] = _digest(file)
+        with temporary.open("wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
