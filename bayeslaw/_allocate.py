@@ -135,10 +135,12 @@ def default_decision(law: Any) -> Decision:
 
 def decision_of(law: Any, decision: Decision | str | None) -> Decision:
     """A decision itself, one of the law's by its name, or the law's first."""
-    if not isinstance(decision, str):
-        return default_decision(law) if decision is None else decision
+    if decision is None:
+        return default_decision(law)
+    if isinstance(decision, Decision):
+        return decision
     decisions = law.decisions()
-    if decision not in decisions:
+    if not isinstance(decision, str) or decision not in decisions:
         raise InputError(f"{type(law).__name__} has no decision {decision!r}; it has {', '.join(decisions) or 'none'}.")
     return decisions[decision]
 

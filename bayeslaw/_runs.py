@@ -21,13 +21,18 @@ def read_table(table: Table, columns: Mapping[str, str] | None = None) -> pd.Dat
     elif isinstance(table, pd.DataFrame):
         frame = table.copy()
     elif isinstance(table, Mapping):
-        lengths = {name: np.size(value) for name, value in table.items()}
+        # Object dtype, so that "7B" beside 7e9 does not become the text "7000000000.0".
+        try:
+            arrays = {name: np.asarray(value, dtype=object).ravel() for name, value in table.items()}
+        except ValueError as error:
+            raise InputError(
+                f"a column must be one value or a list of them, not arrays of several shapes: {error}."
+            ) from error
+        lengths = {name: array.size for name, array in arrays.items()}
         size = max(lengths.values(), default=0)
         wrong = {name: length for name, length in lengths.items() if length not in (1, size)}
         if wrong:
             raise InputError(f"the columns have different lengths, {lengths}; give each {size} values, or one for all.")
-        # Object dtype, so that "7B" beside 7e9 does not become the text "7000000000.0".
-        arrays = {name: np.asarray(value, dtype=object).ravel() for name, value in table.items()}
         frame = pd.DataFrame({name: np.repeat(a, size) if a.size == 1 < size else a for name, a in arrays.items()})
     else:
         raise InputError(f"expected a DataFrame, a mapping of columns or a path, got {type(table).__name__}.")
