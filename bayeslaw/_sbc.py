@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayeslaw._allocate import decision_of
 from bayeslaw._decision import Decision
@@ -54,8 +53,9 @@ class Calibration:
         `held_50` and `held_90`: the share of worlds in which the central interval of that mass held the truth; `bias`:
         the mean rank less that of a uniform one, as a share: above zero, the posterior is too low."""
         pit = self.pit
-        values = xr.DataArray(pit.to_numpy().T, dims=("quantity", "run"))
-        p = np.array([float(one.azstats.uniformity_test(dim="run", method="prit_c")[0]) for one in values])
+        from arviz_stats.base.array import array_stats  # slow to import
+
+        p = np.array([array_stats.uniformity_test(one, method="prit_c")[0] for one in pit.to_numpy().T])
         frame = pd.DataFrame({"p": p, "p_all": holm(p)}, index=pd.Index(self.ranks.columns, name="quantity"))
         for prob in (0.5, 0.9):
             frame[f"held_{prob * 100:.0f}"] = (np.abs(pit.to_numpy() - 0.5) <= prob / 2).mean(axis=0)

@@ -8,10 +8,11 @@
 What is found is kept in a folder (`--folder`, calibration/ when left out); a second call goes on from there. Parameters
 are drawn from the prior of each law, runs from them at a design of 48 runs (more where a law has many labels), and the
 truth is ranked among the draws of the posterior. The test is of all quantities of all laws together: the chance that
-anything is marked wrong where all is right is 1 %.
+anything is marked wrong where all is right is 1 %. It ends with 1 where something is.
 """
 
 import argparse
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -61,7 +62,7 @@ SPECIAL: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "Coverage": ONE_ANSWER, "CoverageBySize": ONE_ANSWER, "TrainToTestCoverage": ONE_ANSWER,
     "OurVerification": lambda runs: runs[runs.counted != "chosen"].drop(columns=["samples", "verifications"]),
 }  # fmt: skip
-MANY = {"OurKinetics": 200, "OurGraph": 96, "OurPipeline": 96, "InferenceError": 96, "QAT": 96, "MIST": 96}
+MANY = {"OurKinetics": 96, "OurGraph": 96, "OurPipeline": 96, "InferenceError": 96, "QAT": 96, "MIST": 96}
 
 # What is given to the first decision of a law.
 GIVEN: dict[str, Any] = {
@@ -107,6 +108,7 @@ def design(law: Any, noise: Any = None, seed: int = 0) -> pd.DataFrame:
 def cases() -> dict[str, Case]:
     """Every law; every wrapper and noise, on Chinchilla's."""
     found = {law.__name__: Case(law.prior()) for law in m.LAWS}
+    found["OurKinetics"] = Case(m.OurKinetics.prior(problems=6))  # each problem has a parameter
     plain = design(m.Chinchilla.prior())
     corpora = plain.assign(corpus=np.resize(["a", "b", "c", "d"], RUNS))
     sweep = plain.assign(
@@ -146,11 +148,16 @@ def asked(case: Case) -> dict[str, Any]:
 
 def calibrate(name: str, case: Case, worlds: int, folder: Path) -> tuple[bl.Calibration, float]:
     table = case.design() if case.design is not None else design(case.law, case.noise)
-    begun = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = bl.sbc(case.law, table, noise=case.noise, worlds=worlds, folder=folder, **asked(case))
-    return found, time.perf_counter() - begun
+    begun, drawn = time.perf_counter(), worlds
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = bl.sbc(case.law, table, noise=case.noise, worlds=drawn, folder=folder, **asked(case))
+        # Refused for its runs alone, a world says nothing of the ranks: as many more are drawn.
+        lacking = worlds - len(found.pit)
+        if not lacking or drawn >= 2 * worlds:
+            return found, time.perf_counter() - begun
+        drawn += lacking
 
 
 def row(name: str, case: Case, found: bl.Calibration, seconds: float, p_all: pd.Series) -> str:
@@ -207,6 +214,8 @@ def main() -> None:
     if options.write:
         before, after = PAGE.read_text().split(BEGIN)[0], PAGE.read_text().split(END)[1]
         PAGE.write_text(before + BEGIN + table + END + after)
+    if wrong := p_all.index[p_all < ALARM].tolist():
+        sys.exit(f"not uniform: {'; '.join(' '.join(one) for one in wrong)}.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`Posterior`: summaries, statuses, ArviZ groups, and a file that carries everything."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import arviz as az
@@ -147,7 +148,7 @@ def test_a_flipped_bit_is_found(posterior: bl.Posterior, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["format_1.nc", "format_1_without_checksum.nc"])
-def test_files_of_earlier_versions_are_read(name: str) -> None:
+def test_files_of_earlier_versions_are_read(name: str, record_property: Callable[[str, object], None]) -> None:
     """As they were written; these files stay, whatever becomes of the format."""
     found = bl.load(Path(__file__).parent / "golden" / name)
     assert found.prior.categories() == {"corpus": ("web", "code", "new")}
@@ -155,6 +156,8 @@ def test_files_of_earlier_versions_are_read(name: str) -> None:
     assert found.draws["base.alpha"].mean() == pytest.approx(0.3136943316867581, rel=1e-12)
     predicted = bl.predict(found, {"params": "7B", "tokens": "1T", "corpus": "web"}, misfit=False).summary()
     assert predicted["lower"].iloc[0] == pytest.approx(2.067582, rel=1e-6)  # printed digits
+    record_property("kind", "Golden files, one of each version of the format")
+    record_property("results", 1)
 
 
 def test_a_file_has_the_rights_of_any_other(posterior: bl.Posterior, tmp_path: Path) -> None:

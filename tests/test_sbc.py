@@ -1,5 +1,8 @@
 """Simulation-based calibration: uniform where all is right, an alarm where it is not, and nothing done twice."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +123,19 @@ def test_the_picture_marks_what_is_not_uniform(found: bl.Calibration) -> None:
     wrong = [one for one in ax.lines if one.get_color() == "#D55E00"]
     assert [str(one.get_label()).split(" ")[0] for one in wrong] == ["E"]
     assert len(ax.lines) == 8 + 1  # and the level of uniform ones
+
+
+@pytest.mark.trust
+def test_laws_of_every_kind_of_noise_and_wrapper(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """A look at what `python benchmarks/calibration.py` does at length, for all laws."""
+    script = Path(__file__).parents[1] / "benchmarks" / "calibration.py"
+    names = ["Chinchilla", "Coverage", "OurRevisions", "Overtraining", "Observational", "Penalised", "Pooled"]
+    done = subprocess.run(
+        [sys.executable, script, *names, "--worlds", "24", "--folder", tmp_path], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split("`")[1] for line in done.stdout.splitlines() if line.startswith("| `")] == names
+    record_property("kind", "Laws and wrappers in 24 worlds of their own each")
+    record_property("results", len(names))
