@@ -117,11 +117,20 @@ def _missing(name: str, frame: pd.DataFrame) -> str:
     return f"column {name!r}{meaning} is missing; the table has {', '.join(map(str, frame.columns))}.{hint}"
 
 
+def _shown(value: Any) -> str:
+    """A cell in few characters: it may hold a book."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes integers of up to 4300 digits
+        return "an integer of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"
+
+
 def _rows(frame: pd.DataFrame, wrong: np.ndarray, values: Any) -> str:
     """`row 3 ('abc') and row 7 (nan)`, at most five of them."""
     word = frame.index.name or "row"
     where = np.flatnonzero(wrong)
-    shown = ", ".join(f"{word} {frame.index[i]} ({values[i]!r})" for i in where[:5])
+    shown = ", ".join(f"{word} {frame.index[i]} ({_shown(values[i])})" for i in where[:5])
     return shown + (f" and {len(where) - 5} more" if len(where) > 5 else "")
 
 

@@ -42,7 +42,14 @@ def damaged(runs: pd.DataFrame, column: str, row: int, value: Any) -> pd.DataFra
         ("tokens", -5e9, r"column 'tokens' must be at least 1; found row 3 \(-5000000000.0\)"),
         ("tokens", True, r"column 'tokens' should hold numbers .*found row 3 \(True\)"),
         ("tokens", 1 + 2j, r"column 'tokens' should hold numbers .*found row 3 \(\(1\+2j\)\)"),
+        (
+            "tokens",
+            10**5000,
+            r"column 'tokens' should hold numbers .*found row 3 \(an integer of thousands of digits\)",
+        ),
+        ("tokens", "x" * 999, r"column 'tokens' should hold numbers .*found row 3 \('x{39}\.\.\.x{9}'\)"),
     ],
+    ids=lambda value: str(value)[:20] if not isinstance(value, int) else type(value).__name__,
 )
 def test_impossible_values_name_row_and_value(runs: pd.DataFrame, column: str, value: Any, message: str) -> None:
     with pytest.raises(bl.InputError, match=message):

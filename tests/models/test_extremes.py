@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpyro.distributions import constraints
 from test_contract import POINTS
 
 import bayeslaw as bl
@@ -53,6 +54,16 @@ def rows(law: type[bl.AbstractLaw], joint: Joint) -> dict[str, np.ndarray]:
     return {name: np.array([one[name] for one in found]) for name in point}
 
 
+def draws(joint: Joint) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Draws from the prior: their keys and unconstrained places; then the first with each positive parameter in turn,
+    such as an exponent, at 1e-13."""
+    keys = jax.random.split(jax.random.key(3), DRAWS)
+    drawn = [joint.unconstrain(joint.sample_prior(key)) for key in keys]
+    positive = [name for name, prior in joint.sites().items() if prior.support is constraints.positive]
+    drawn += [{**drawn[0], name: jnp.full_like(drawn[0][name], -30.0)} for name in positive]
+    return keys[jnp.r_[:DRAWS, [0] * len(positive)]], jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
+
+
 @float64
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_means_densities_and_gradients_are_finite(
@@ -60,28 +71,27 @@ def test_means_densities_and_gradients_are_finite(
 ) -> None:
     joint = as_joint(law, None)
     columns = {name: jnp.asarray(values) for name, values in rows(law, joint).items()}
-    keys = jax.random.split(jax.random.key(3), DRAWS)
     usual = {name: values[:1] for name, values in columns.items()}
+    keys, places = draws(joint)
 
     @jax.jit
     @jax.vmap
-    def at(key: jax.Array) -> tuple[jax.Array, jax.Array, dict[str, jax.Array]]:
-        """Of a draw from the prior, seen where it gives what a plausible run would: (rows,) each."""
-        values = joint.sample_prior(key)
-        response, z = joint.fill(values).draw(key, usual), joint.unconstrain(values)
+    def at(key: jax.Array, z: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array, dict[str, jax.Array]]:
+        """Where what is seen is what the prior's draw gives for a plausible run: (rows,) each."""
+        response = joint.fill(joint.sample_prior(key)).draw(key, usual)
 
         def density(z: dict[str, jax.Array], run: dict[str, jax.Array]) -> jax.Array:
             run = {name: value[None] for name, value in run.items()}  # alone: NaN elsewhere would hide in sums
             return joint.fill(joint.constrain(z)).observe(run).log_prob(response)[0]
 
         each = jax.vmap(jax.value_and_grad(density), in_axes=(None, 0))
-        return joint.fill(values).mean(columns), *each(z, columns)
+        return joint.fill(joint.constrain(z)).mean(columns), *each(z, columns)
 
-    mean, density, gradient = at(keys)
+    mean, density, gradient = at(keys, places)
     slopes = {f"slope in {name}": jnp.reshape(one, (*density.shape, -1)).sum(-1) for name, one in gradient.items()}
     for what, found in {"mean": mean, "density": density, **slopes}.items():
         draw, row = np.nonzero(~np.isfinite(np.asarray(found)))
         run = {name: float(values[row[0]]) for name, values in columns.items()} if len(row) else {}
-        assert not run, f"the {what} is {found[draw[0], row[0]]} at {run}"
-    record_property("kind", "Runs at the extremes of a law, at 16 draws from its prior")
-    record_property("results", ROWS)
+        assert not run, f"the {what} is {found[draw[0], row[0]]} at {run} in draw {draw[0]}"
+    record_property("kind", "Runs at the extremes of a law, at draws from its prior, each run with each draw")
+    record_property("results", ROWS * len(keys))
