@@ -8,7 +8,8 @@ from numpyro.distributions import constraints
 
 from bayeslaw._noise import AbstractNoise
 
-ALIKE = 1e8  # the concentration of problems that are all the same; from here on Gamma functions cancel
+ALIKE = 1e8  # the concentration of problems that are all the same, beyond which Gamma functions cancel; its inverse: of
+# problems that are always or never solved
 
 
 class Binomial(AbstractNoise):
@@ -35,7 +36,7 @@ class BetaBinomial(AbstractNoise):
     """
 
     def observe(self, mean: Any, concentration: Any, trials: Any) -> dist.Distribution:  # type: ignore[override]
-        nu = jnp.minimum(concentration, ALIKE)
+        nu = jnp.clip(concentration, 1 / ALIKE, ALIKE)
         right, wrong = jnp.maximum(mean * nu, 1e-30), jnp.maximum((1 - mean) * nu, 1e-30)  # a chance of 0 or 1
         return Share(dist.BetaBinomial(right, wrong, _whole(trials)), trials)
 

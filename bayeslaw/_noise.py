@@ -6,7 +6,7 @@ an argument `tuned` is the law's mean at tuned hyperparameters, `concentration` 
 """
 
 import abc
-from math import log
+from math import log, pi
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -213,7 +213,17 @@ class ExGaussian(dist.Distribution):
         return self.loc + noise
 
     def log_prob(self, value: Any) -> Any:  # type: ignore[override]
-        # The product of a growing exponential and a vanishing tail, kept in logs.
-        ratio = self.scale / self.excess
-        z = (value - self.loc) / self.scale
-        return log_ndtr(z - ratio) + ratio * (ratio / 2 - z) - jnp.log(self.excess)
+        # A growing exponential times a vanishing tail, whose logarithms cancel where the excess is small.
+        ratio, z = self.scale / self.excess, (value - self.loc) / self.scale
+        left = ratio > z
+        small = _log_mills(jnp.where(left, ratio - z, 0.0)) - z**2 / 2
+        large, beyond = jnp.where(left, 0.0, ratio), jnp.where(left, 0.0, z - ratio)
+        return jnp.where(left, small, log_ndtr(beyond) + large * (large / 2 - z)) - jnp.log(self.excess)
+
+
+def _log_mills(u: Any) -> Any:
+    """ln of the standard normal's tail beyond u >= 0, plus u^2 / 2: Laplace's series where these cancel."""
+    near, far = jnp.minimum(u, 20.0), jnp.maximum(u, 20.0)
+    v = far**-2.0
+    series = jnp.log1p(-v * (1 - 3 * v * (1 - 5 * v * (1 - 7 * v)))) - jnp.log(far) - 0.5 * log(2 * pi)
+    return jnp.where(u > 20, series, log_ndtr(-near) + near**2 / 2)

@@ -291,8 +291,8 @@ def power(base: Any, exponent: Any) -> Array:
 
 
 def exp(x: Any) -> Array:
-    """e^x, the same from x = 300 on: what is far from any run is unlikely there, and neither infinite nor NaN."""
-    return jnp.exp(jnp.minimum(x, 300.0))
+    """e^x, level beyond x of -300 and 300: a run far from all others is unlikely, and nothing is infinite or NaN."""
+    return jnp.exp(jnp.clip(x, -300.0, 300.0))
 
 
 def nth(values: Iterable[Any], place: Any) -> Array:

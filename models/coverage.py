@@ -67,7 +67,7 @@ class Coverage(AbstractLaw):
 
 def beta_coverage(mu: Any, nu: Any, samples: Any) -> Array:
     """Coverage of so many samples where the chance of a problem is Beta with this mean and concentration."""
-    nu = jnp.minimum(nu, ALIKE)
+    nu = jnp.clip(nu, 1 / ALIKE, ALIKE)
     x, y = jnp.maximum(mu * nu, 1e-100), jnp.maximum((1 - mu) * nu, 1e-100)
     coverage = -jnp.expm1(log_rise(y, x) - log_rise(y + samples, x))
     return jnp.where(samples == 1, mu, coverage)  # the same, without rounding

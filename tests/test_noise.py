@@ -91,3 +91,20 @@ def test_one_sided_noise_finds_the_frontier() -> None:
     row = bl.predict(frontier, where, misfit=False).summary(0.95).iloc[0]
     assert row.lower < truth < row.upper
     assert bl.predict(middle, where, misfit=False).summary().iloc[0]["lower"] > truth
+
+
+@pytest.mark.parametrize("excess", [0.3, 0.02, 5e-4, 2.6e-4, 2.4e-4, 1e-5, 1e-9, 1e-15])
+@float64
+def test_a_small_excess_cancels_nothing(excess: float) -> None:
+    """SciPy's density cancels below a ratio of 1e-5; there it is the normal one, moved by the mean."""
+    scale = 0.005
+    value = np.linspace(-6 * scale, 6 * scale + 10 * excess, 25)
+    ratio = excess / scale
+    moved = stats.norm.logpdf(value, excess, scale)
+    expected = stats.exponnorm.logpdf(value, ratio, 0, scale) if ratio > 1e-5 else moved
+    density = ExGaussian(0.0, scale, excess)
+    np.testing.assert_allclose(
+        density.log_prob(value), expected, rtol=0, atol=1e-9 if ratio > 1e-5 else 2 * ratio**2 * 36 + 1e-9
+    )
+    slope = jax.vmap(jax.grad(lambda v, e: ExGaussian(0.0, scale, e).log_prob(v), argnums=(0, 1)), (0, None))
+    assert all(np.isfinite(one).all() for one in slope(value, excess))

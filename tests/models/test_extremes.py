@@ -56,11 +56,11 @@ def rows(law: type[bl.AbstractLaw], joint: Joint) -> dict[str, np.ndarray]:
 
 def draws(joint: Joint) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Draws from the prior: their keys and unconstrained places; then the first with each positive parameter in turn,
-    such as an exponent, at 1e-13."""
+    such as an exponent, at 0.01."""
     keys = jax.random.split(jax.random.key(3), DRAWS)
     drawn = [joint.unconstrain(joint.sample_prior(key)) for key in keys]
     positive = [name for name, prior in joint.sites().items() if prior.support is constraints.positive]
-    drawn += [{**drawn[0], name: jnp.full_like(drawn[0][name], -30.0)} for name in positive]
+    drawn += [{**drawn[0], name: jnp.full_like(drawn[0][name], jnp.log(0.01))} for name in positive]
     return keys[jnp.r_[:DRAWS, [0] * len(positive)]], jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
 
 
