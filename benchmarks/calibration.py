@@ -31,8 +31,8 @@ from bayeslaw._tree import as_joint
 PAGE = Path(__file__).parents[1] / "docs" / "calibration.md"
 BEGIN, END = "<!-- calibration: made by benchmarks/calibration.py -->\n", "<!-- end of calibration -->"
 HEAD = (
-    "| law | noise | decision | worlds | quantities | least p, of all | 90 % intervals hold | refused | not ok | s |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    "| law | noise | decision | worlds | quantities | least p, of all | 90 % intervals hold | refused | not ok |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
 )
 ALARM = 0.01
 RUNS = 48
@@ -160,7 +160,7 @@ def calibrate(name: str, case: Case, worlds: int, folder: Path) -> tuple[bl.Cali
         drawn += lacking
 
 
-def row(name: str, case: Case, found: bl.Calibration, seconds: float, p_all: pd.Series) -> str:
+def row(name: str, case: Case, found: bl.Calibration, p_all: pd.Series) -> str:
     table, least = found.summary(), p_all.min()
     refused, poor = failures(found)
     held = table["held_90"]
@@ -168,7 +168,7 @@ def row(name: str, case: Case, found: bl.Calibration, seconds: float, p_all: pd.
         f"`{name.split(',')[0]}`", f"`{type(as_joint(case.law, case.noise).noise).__name__}`",
         asked(case).get("decision", "-"), str(len(found.pit)), str(len(table)),
         f"{least:.2g}" + (" **wrong**" if least < ALARM else ""), f"{held.min():.0%} to {held.max():.0%}",
-        str(len(refused) or "-"), str(poor or "-"), f"{seconds:.0f}",
+        str(len(refused) or "-"), str(poor or "-"),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |\n"
 
@@ -209,7 +209,7 @@ def main() -> None:
         jax.clear_caches()  # the programs of all laws are more than a process may map
     p = pd.concat({name: found.summary()["p"] for name, (found, _) in done.items()})
     p_all = pd.Series(holm(p.to_numpy()), p.index)
-    table = HEAD + "".join(row(name, known[name], *done[name], p_all[name]) for name in done)
+    table = HEAD + "".join(row(name, known[name], done[name][0], p_all[name]) for name in done)
     print(table)
     if options.write:
         before, after = PAGE.read_text().split(BEGIN)[0], PAGE.read_text().split(END)[1]
