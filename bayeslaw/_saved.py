@@ -1,7 +1,6 @@
 """Fits in files: written whole or not at all, read without executing anything."""
 
 import hashlib
-import io
 import json
 import os
 import secrets
@@ -35,12 +34,10 @@ def save(posterior: Posterior, path: str | Path) -> None:
             "law": json.dumps(check_stored(posterior.prior)),
             "noise": json.dumps(check_stored(posterior.noise_prior)),
         }
-        content = io.BytesIO(tree.to_netcdf(engine="h5netcdf"))  # in memory: HDF5 does not survive a full disk
-        with h5py.File(content, "r+") as file:
+        tree.to_netcdf(temporary, engine="h5netcdf")
+        with h5py.File(temporary, "r+") as file:
             file.attrs[_SEAL] = _digest(file)
-        with temporary.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
