@@ -8,8 +8,16 @@ from numpyro.distributions import constraints
 
 from bayeslaw._noise import AbstractNoise
 
-ALIKE = 1e8  # the concentration of problems that are all the same, beyond which Gamma functions cancel; its inverse: of
+_ALIKE = (
+    1e8  # the concentration of problems that are all the same, beyond which Gamma functions cancel; its inverse: of
+)
 # problems that are always or never solved
+
+
+def right_and_wrong(mean: Any, concentration: Any) -> tuple[Any, Any]:
+    """Both parameters of the Beta distribution of a problem's chance, within what densities and slopes can bear."""
+    nu = jnp.clip(concentration, 1 / _ALIKE, _ALIKE)
+    return jnp.maximum(mean * nu, 1e-30), jnp.maximum((1 - mean) * nu, 1e-30)  # where the mean is 0 or 1
 
 
 class Binomial(AbstractNoise):
@@ -36,9 +44,7 @@ class BetaBinomial(AbstractNoise):
     """
 
     def observe(self, mean: Any, concentration: Any, trials: Any) -> dist.Distribution:  # type: ignore[override]
-        nu = jnp.clip(concentration, 1 / ALIKE, ALIKE)
-        right, wrong = jnp.maximum(mean * nu, 1e-30), jnp.maximum((1 - mean) * nu, 1e-30)  # a chance of 0 or 1
-        return Share(dist.BetaBinomial(right, wrong, _whole(trials)), trials)
+        return Share(dist.BetaBinomial(*right_and_wrong(mean, concentration), _whole(trials)), trials)
 
     @classmethod
     def prior(cls) -> "BetaBinomial":

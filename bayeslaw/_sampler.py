@@ -160,9 +160,9 @@ def _why(candidates: np.ndarray, joint: Joint, seen: Observed) -> str:
     }
     run = ", ".join(f"{name} = {value}" for name, value in shown.items())
     many = (
-        f"{len(runs)} runs have none at most of them, the first {run}"
+        f"at more than half of them {len(runs)} runs have none, the first {run}"
         if len(runs) > 1
-        else f"one run has none at most of them, {run}"
+        else f"at more than half of them one run has none, {run}"
     )
     return f"{many}. The law is not defined there, or its mean leaves what the noise allows: leave such runs out."
 

@@ -11,7 +11,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array
 from scipy import special
 
-from bayeslaw._counts import ALIKE, BetaBinomial
+from bayeslaw._counts import BetaBinomial, right_and_wrong
 from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._law import AbstractLaw
@@ -67,8 +67,7 @@ class Coverage(AbstractLaw):
 
 def beta_coverage(mu: Any, nu: Any, samples: Any) -> Array:
     """Coverage of so many samples where the chance of a problem is Beta with this mean and concentration."""
-    nu = jnp.clip(nu, 1 / ALIKE, ALIKE)
-    x, y = jnp.maximum(mu * nu, 1e-100), jnp.maximum((1 - mu) * nu, 1e-100)
+    x, y = right_and_wrong(mu, nu)
     coverage = -jnp.expm1(log_rise(y, x) - log_rise(y + samples, x))
     return jnp.where(samples == 1, mu, coverage)  # the same, without rounding
 
