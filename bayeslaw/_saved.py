@@ -1,15 +1,18 @@
 """Fits in files: written whole or not at all, read without executing anything."""
 
 import hashlib
+import io
 import json
 import os
 import secrets
 from pathlib import Path
 from typing import Any
 
+import h5netcdf
 import h5py
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from bayeslaw._codec import check_stored, decode
 from bayeslaw._errors import InputError
@@ -34,15 +37,28 @@ def save(posterior: Posterior, path: str | Path) -> None:
             "law": json.dumps(check_stored(posterior.prior)),
             "noise": json.dumps(check_stored(posterior.noise_prior)),
         }
-        tree.to_netcdf(temporary, engine="h5netcdf")
-        with h5py.File(temporary, "r+") as file:
-            file.attrs[_SEAL] = _digest(file)
-        with temporary.open("rb+") as file:
+        content = _sealed(tree)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sealed(tree: xr.DataTree) -> memoryview:
+    """The file of a tree, made in memory: HDF5 ends the process on a full disk. `DataTree.to_netcdf` would do, but
+    beside a Dask cluster it wants a lock of it, named by a path."""
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
+        for node in tree.subtree:
+            group = file if node is tree else file.create_group(node.path)
+            node.to_dataset(inherit=False).dump_to_store(H5NetCDFStore(group))
+    with h5py.File(content, "r+") as file:
+        file.attrs[_SEAL] = _digest(file)
+    return content.getbuffer()
 
 
 @float64

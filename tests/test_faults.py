@@ -156,7 +156,6 @@ def test_processes_that_share_caches(tmp_path: Path, record_property: Record) ->
     record_property("results", 7)
 
 
-@pytest.mark.xfail(strict=True, reason="HDF5 ends the process on a full disk, where a fit is saved")
 def test_a_full_disk(tmp_path: Path, record_property: Record) -> None:
     """A fit needs none; saving fails as whole as it succeeds."""
     folder = tmp_path / "fits"
