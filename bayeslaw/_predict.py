@@ -18,7 +18,7 @@ from bayeslaw._misfit import corrected
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._stack import over_laws
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._tree import OVERFLOW, Joint, as_joint, float64
 
 NEW_RUN = "_new_run"  # suffix of a response with noise
 EXCESS = "_excess"  # suffix of a response less the same with tuned hyperparameters
@@ -94,7 +94,7 @@ def predict(
     found = {response: mean, response + NEW_RUN: new}
     if set(posterior.prior.hyperparameters()) & set(numbers):
         found[response + EXCESS] = excess
-    found = {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
+    found = {name: np.where(np.abs(array) < OVERFLOW, array, np.nan) for name, array in found.items()}
     draws = response_dataset(posterior, found, coords)
     notes = serious(posterior) + _without_value(posterior, np.asarray(mean)) + notes + far(used, numbers)
     return Prediction(draws, distance(posterior, numbers), tuple(notes))
@@ -102,7 +102,7 @@ def predict(
 
 def _without_value(posterior: Posterior, mean: np.ndarray) -> list[Status]:
     """That the law has no finite value at a scenario, in so many draws."""
-    share = 1 - np.isfinite(mean).mean(axis=0)
+    share = 1 - (np.abs(mean) < OVERFLOW).mean(axis=0)
     if not share.any():
         return []
     worst = int(share.argmax())

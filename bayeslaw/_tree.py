@@ -290,6 +290,9 @@ def power(base: Any, exponent: Any) -> Array:
     return jnp.exp(exponent * jnp.log(base))
 
 
+OVERFLOW = 1e100  # no response is as large: where one would be, it has no value
+
+
 def exp(x: Any) -> Array:
     """e^x, level beyond x of -300 and 300: a run far from all others is unlikely, and nothing is infinite or NaN."""
     return jnp.exp(jnp.clip(x, -300.0, 300.0))

@@ -36,12 +36,22 @@ STATISTICS: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
 def statistics(posterior: bl.Posterior) -> pd.DataFrame:
     """A row per parameter and statistic: its `value` and `error`, the Monte Carlo standard error."""
     draws = posterior.tree["posterior"].to_dataset()
+    weighted = posterior.tree.attrs.get("method") == "importance"
     found = {}
     for what, (value, options) in STATISTICS.items():
-        errors = draws.azstats.mcse(**options)
+        errors = _bootstrap(draws, value) if weighted else draws.azstats.mcse(**options)
         for name, values in draws.items():
             found[str(name), what] = {"value": float(value(values)), "error": float(errors[name])}
     return pd.DataFrame(found).T.rename_axis(["parameter", "statistic"])
+
+
+def _bootstrap(draws: Any, value: Callable[[Any], Any], times: int = 200) -> dict[str, float]:
+    """The same of draws by importance, of which one of large weight is there many times: all of it comes or goes."""
+    rng, table = np.random.default_rng(0), np.stack([one.to_numpy().ravel() for one in draws.values()])
+    distinct, which = np.unique(table[0], return_inverse=True)
+    counts = rng.multinomial(len(distinct), np.full(len(distinct), 1 / len(distinct)), times)[:, which]
+    found = [[float(value(np.repeat(row, one))) for row in table] for one in counts]
+    return dict(zip(map(str, draws), np.std(found, axis=0), strict=True))
 
 
 def main() -> None:

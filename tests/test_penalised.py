@@ -202,6 +202,10 @@ def test_what_a_setting_costs(posterior: bl.Posterior) -> None:
     assert high > 1.5 * low  # the high side is steeper, three times in truth
     summary = found.summary()
     assert set(summary.covers) == {"mean function", "new run", "mean function less tuned"}
+    absurd = bl.predict(posterior, {"params": 4e9, "tokens": 1e11, "lr": 1e200}, misfit=False)
+    assert absurd.status[0].serious
+    assert "loss has no finite value in 100% of draws" in absurd.status[0].text
+    assert np.isnan(absurd.draws["loss"]).all()
 
 
 def test_decisions_of_the_base_law_work_unchanged(posterior: bl.Posterior) -> None:

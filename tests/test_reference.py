@@ -24,6 +24,8 @@ WAYS: dict[str, Fit] = {
     "among many": lambda law, runs: bl.fit_many(law, [runs, runs], seed=6)[1],
     "rows in another order": lambda law, runs: bl.fit(law, runs.sample(frac=1, random_state=0), seed=7),
 }
+# NumPyro as it stands finds other modes from where it starts. The posterior is no result then, and has to say so.
+REFUSED = {("RoutedMoE", "plain NUTS")}
 # Some 200 comparisons a law: by chance one of them all is beyond this in one set of seeds of 100.
 FARTHEST = 4.9
 
@@ -42,7 +44,11 @@ def test_the_reference_is_one(name: str) -> None:
 @pytest.mark.parametrize("name", LAWS)
 def test_every_way_agrees(name: str, way: str, record_property: Callable[[str, object], None]) -> None:
     law, runs = LAWS[name]
-    found = statistics(WAYS[way](law, runs()))
+    posterior = WAYS[way](law, runs())
+    assert posterior.ok == ((name, way) not in REFUSED), posterior.status
+    if not posterior.ok:
+        return
+    found = statistics(posterior)
     rows = STORED[name]["statistics"]
     stored = pd.DataFrame([rows[f"{one} {what}"] for one, what in found.index], found.index, ["value", "error"])
     assert len(stored) == len(rows)
