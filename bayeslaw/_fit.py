@@ -18,8 +18,8 @@ from bayeslaw._sampler import Progress, find_modes, reporter, sample
 from bayeslaw._tree import Joint, as_joint, float64
 
 Method = Literal["nuts", "importance", "plain"]
-# Above 0.5 the weights of importance sampling have no finite variance. Of thousands of weights k-hat has a standard error
-# of 0.1, and the luckier it is the more of a tail was missed.
+# Above 0.5 the weights of importance sampling have no finite variance. The estimate has a standard error of 0.1, and
+# the luckier it is the more of a tail was missed.
 MAX_PARETO_K = 0.4
 _TARGETS = (0.9, 0.95, 0.99)
 _WARMUP = {"nuts": 200, "importance": 200, "plain": 1000}

@@ -71,10 +71,11 @@ def sampler_status(
             found.append(Status(text, serious=True))
     diverging = int(stats["diverging"].sum())
     if diverging:
+        shorter = 0.99 if settings.get("target_accept", 0.9) < 0.99 else 0.999
         found.append(
             Status(
                 f"{diverging} of {stats['diverging'].size} transitions diverged: part of the posterior was not "
-                "reached. Raise target_accept towards 0.99; if they stay, a prior allows a region the sampler cannot "
+                f"reached. Raise target_accept to {shorter}; if they stay, a prior allows a region the sampler cannot "
                 "enter.",
                 serious=True,
             )

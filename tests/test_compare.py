@@ -24,7 +24,7 @@ RUNS = bl.load_chinchilla()[::3].reset_index(drop=True)
 
 @pytest.fixture(scope="module")
 def laws() -> dict[str, bl.Posterior]:
-    options = {"seed": 1, **QUICK}
+    options = {"seed": 6, **QUICK}
     return {
         "chinchilla": bl.fit(Chinchilla, RUNS, noise=bl.StudentT, **options),
         "overtraining": bl.fit(Overtraining, RUNS, noise=bl.StudentT, **options),
@@ -138,7 +138,7 @@ def test_what_cannot_be_told_apart_is_said(laws: dict[str, bl.Posterior], found:
 
 def test_what_cannot_be_compared_is_said(laws: dict[str, bl.Posterior]) -> None:
     one = laws["chinchilla"]
-    quick: dict[str, Any] = {"noise": bl.StudentT, "method": "importance", "draws": 250}
+    quick: dict[str, Any] = {"noise": bl.LogNormal, "method": "importance", "draws": 250}
     fewer = bl.fit(Chinchilla, RUNS[:-1], **quick)
     changed = bl.fit(Chinchilla, RUNS.assign(loss=RUNS.loss.where(RUNS.index != 3, 3.0)), **quick)
     swapped = bl.fit(Chinchilla, RUNS.iloc[::-1], **quick)

@@ -1,6 +1,7 @@
 """`Posterior`: summaries, statuses, ArviZ groups, and a file that carries everything."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,7 +176,7 @@ def test_nothing_is_left_when_saving_fails(
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         posterior.save(target)
     assert [path.name for path in tmp_path.iterdir()] == ["fit.nc"]

@@ -27,8 +27,8 @@ SHORT: dict[str, Any] = {"chains": 8, "draws": 500, "warmup": 500, "seed": 2}
 # What a status advises where a posterior is no result: whether a transition diverges depends on rounding too.
 ADVISED: tuple[dict[str, Any], ...] = (
     {},
-    {"target_accept": 0.95, "draws": 2000},
-    {"target_accept": 0.99, "draws": 4000},
+    {"target_accept": 0.99, "draws": 2000},
+    {"target_accept": 0.999, "draws": 2000},
 )
 # NumPyro as it stands finds other modes from where it starts. That is no result, and has to say so.
 REFUSED = {("RoutedMoE", "plain NUTS")}
