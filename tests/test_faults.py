@@ -43,6 +43,17 @@ for one in (posterior, *many):
 found.update(plan.summary().to_csv().encode())
 print(found.hexdigest())
 """
+LONG = """
+import hashlib, sys
+import bayeslaw as bl
+from bayeslaw.models import Chinchilla
+runs, found = bl.load_chinchilla(), hashlib.sha256()
+tables = [runs.iloc[i : i + 60] for i in range(0, 160, 10)]
+for one in bl.fit_many(Chinchilla, tables, draws=100, warmup=100, seed=5, folder=sys.argv[1], progress=False):
+    for name, values in sorted(one.draws.items()):
+        found.update(values.tobytes())
+print(found.hexdigest())
+"""
 FETCHES = """
 import hashlib, sys, time
 import pooch
@@ -142,6 +153,45 @@ def test_same_seed_same_numbers(tmp_path: Path, record_property: Record) -> None
     assert len(found) == 1
     record_property("kind", "Processes with 1, 2 and 3 workers, the same to the last bit")
     record_property("results", 3)
+
+
+def test_a_long_job_that_is_killed(tmp_path: Path, record_property: Record) -> None:
+    """Again and again: what it had fitted is not fitted again, and the end is the same."""
+    place = {"BAYESLAW_COMPILATION_CACHE": str(tmp_path / "programs")}
+    whole = output(start(LONG, tmp_path / "whole", **place))
+    folder, rng, kills = tmp_path / "killed", np.random.default_rng(0), 0
+    while True:
+        before = len(list(folder.glob("*.nc")))
+        process = start(LONG, folder, **place)
+        while process.poll() is None and len(list(folder.glob("*.nc"))) < before + 5:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            break
+        time.sleep(rng.uniform(0.0, 0.1))
+        process.kill()
+        process.communicate()
+        kills += 1
+    assert output(process) == whole
+    assert 2 <= kills <= 3  # 16 fits, at least five between two kills
+    record_property("kind", "Long jobs killed, and going on")
+    record_property("results", kills)
+
+
+def test_a_cache_that_is_damaged_or_cannot_be_used(tmp_path: Path, record_property: Record) -> None:
+    """Costs the time of compiling again, and no more."""
+    folder, blocked, rng = tmp_path / "programs", tmp_path / "file", np.random.default_rng(0)
+    blocked.write_text("no folder")
+    whole = output(start(FITS, 1, BAYESLAW_COMPILATION_CACHE=str(folder)))
+    programs = [file for file in folder.rglob("*-cache") if file.is_file()]
+    assert len(programs) > 10
+    for i, file in enumerate(programs):
+        content = bytearray(file.read_bytes())
+        content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        file.write_bytes((content, content[: len(content) // 2], b"")[i % 3])
+    assert output(start(FITS, 1, BAYESLAW_COMPILATION_CACHE=str(folder))) == whole
+    assert output(start(FITS, 1, BAYESLAW_COMPILATION_CACHE=str(blocked))) == whole
+    record_property("kind", "Damaged programs in a cache, and a cache that is none")
+    record_property("results", len(programs) + 1)
 
 
 def test_processes_that_share_caches(tmp_path: Path, record_property: Record) -> None:
