@@ -113,7 +113,7 @@ _WHERE = {
     "load_serving": "datasets",
     "make_chinchilla": "datasets",
     "misfit": "_misfit",
-    "model": "_tree",
+    "model": "_joint",
     "next_runs": "_next_runs",
     "pareto": "_pareto",
     "predict": "_predict",
@@ -164,6 +164,7 @@ if TYPE_CHECKING:
     from bayeslaw._huber import huber as huber
     from bayeslaw._isoflop import Profiles as Profiles
     from bayeslaw._isoflop import isoflop as isoflop
+    from bayeslaw._joint import model as model
     from bayeslaw._law import AbstractLaw as AbstractLaw
     from bayeslaw._many import fit_many as fit_many
     from bayeslaw._misfit import Misfit as Misfit
@@ -211,7 +212,6 @@ if TYPE_CHECKING:
     from bayeslaw._stack import stack as stack
     from bayeslaw._target import cheapest as cheapest
     from bayeslaw._tree import Scalar as Scalar
-    from bayeslaw._tree import model as model
     from bayeslaw.datasets import fetch_chinchilla_epoch as fetch_chinchilla_epoch
     from bayeslaw.datasets import fetch_double_descent as fetch_double_descent
     from bayeslaw.datasets import fetch_farseer as fetch_farseer

@@ -16,12 +16,13 @@ from bayeslaw._columns import COLUMNS
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._distance import far
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._posterior import Posterior, flat
 from bayeslaw._predict import NEW_RUN, column_variable, need_posterior, response_dataset, serious, summarise
 from bayeslaw._runs import number_columns, read_table
 from bayeslaw._search import into_box, plan_of, score_of, search
 from bayeslaw._stack import over_laws
-from bayeslaw._tree import Joint, float64
+from bayeslaw._tree import float64
 
 EDGE_SHARE = 0.01
 

@@ -18,11 +18,12 @@ from bayeslaw._columns import format_number
 from bayeslaw._decision import Choices, Decision
 from bayeslaw._distance import far
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._predict import column_variable, need_posterior, serious
 from bayeslaw._search import menu_items, plan_of, score_of, search_each
 from bayeslaw._stack import over_laws
-from bayeslaw._tree import Joint, float64
+from bayeslaw._tree import float64
 
 _MOST = 20_000_000  # draws times alternatives, for a scenario
 _SHOWN = 10  # alternatives a scenario, in what is printed

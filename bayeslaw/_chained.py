@@ -7,9 +7,10 @@ from jaxtyping import Array
 
 from bayeslaw._decision import Decision, through
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._noise import AbstractNoise
-from bayeslaw._tree import Joint, Scalar, as_prior, evaluate
+from bayeslaw._tree import Scalar, as_prior, evaluate
 
 
 class Chained(AbstractWrapper):

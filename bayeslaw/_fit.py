@@ -11,11 +11,12 @@ import numpy as np
 
 from bayeslaw._errors import InputError, Status
 from bayeslaw._identify import prior_of, remark_on_design
+from bayeslaw._joint import Joint, as_joint
 from bayeslaw._modes import STARTS, Observed, observed
 from bayeslaw._posterior import Posterior, build
 from bayeslaw._runs import Table, number_columns, read_table, remark_on_rows
 from bayeslaw._sampler import Progress, find_modes, reporter, sample
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._tree import float64
 
 Method = Literal["nuts", "importance", "plain"]
 # Above 0.5 the weights of importance sampling have no finite variance. The estimate has a standard error of 0.1, and

@@ -17,6 +17,7 @@ from scipy.special import logsumexp
 from bayeslaw._allocate import allocate
 from bayeslaw._errors import InputError, Status
 from bayeslaw._groups import counted
+from bayeslaw._joint import Joint, as_joint
 from bayeslaw._law import AbstractLaw
 from bayeslaw._many import fit_once
 from bayeslaw._misfit import corrected
@@ -25,7 +26,7 @@ from bayeslaw._posterior import Posterior, flat
 from bayeslaw._predict import NEW_RUN, predict
 from bayeslaw._runs import number_columns
 from bayeslaw._stack import Stack
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._tree import float64
 
 _BATCH = 32  # draws whose densities are found at a time
 

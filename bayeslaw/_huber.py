@@ -12,11 +12,12 @@ from jaxtyping import Array
 
 from bayeslaw._errors import InputError, Status
 from bayeslaw._identify import prior_of
+from bayeslaw._joint import Joint, as_joint
 from bayeslaw._modes import Observed, observed, values_of
 from bayeslaw._noise import LogNormal
 from bayeslaw._posterior import Posterior, build
 from bayeslaw._runs import Table, number_columns, read_table, remark_on_rows
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._tree import float64
 
 _CHAINS, _STARTS, _STEPS = 4, 32, 500
 _BATCH = 64  # resamples at a time: memory, and the slowest of them is waited for

@@ -11,8 +11,8 @@ import pandas as pd
 from jaxtyping import Array
 
 from bayeslaw._errors import Status
+from bayeslaw._joint import Joint
 from bayeslaw._modes import Observed, flatten
-from bayeslaw._tree import Joint
 
 _RANK = 1e-9  # singular values below this share of the largest count as zero
 _LOADING = 1e-3  # a parameter belongs to a flat direction when its squared share is above this

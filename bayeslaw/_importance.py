@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Array
 from scipy.special import gammaln, logsumexp
 
+from bayeslaw._joint import Joint
 from bayeslaw._modes import Mode, Observed, density_of, values_of
-from bayeslaw._tree import Joint
 
 _DF = 5.0  # of the proposals: tails heavier than a posterior's, centres not much lower
 _PILOT = 2048  # proposals by which the approximation is refined

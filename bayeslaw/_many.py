@@ -13,10 +13,11 @@ import pandas as pd
 
 from bayeslaw._errors import InputError
 from bayeslaw._fit import quiet_fit
+from bayeslaw._joint import Joint, as_joint
 from bayeslaw._posterior import Posterior
 from bayeslaw._runs import read_table
 from bayeslaw._sampler import STOP, Progress, reporter
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._tree import float64
 
 
 def fit_many(

@@ -16,11 +16,12 @@ from bayeslaw._decision import Decision, through
 from bayeslaw._discrepancy import Discrepant
 from bayeslaw._errors import InputError
 from bayeslaw._identify import prior_of
+from bayeslaw._joint import Joint
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._modes import observed
 from bayeslaw._posterior import Posterior, draws_dataset, flat
 from bayeslaw._second_stage import SIZE, Residuals, second_stage, waves_of
-from bayeslaw._tree import Joint, Scalar, changed, evaluate, float64, sites
+from bayeslaw._tree import Scalar, changed, evaluate, float64, sites
 
 _LEAST = 0.02  # share of the response that counts as reducible at least: a law may put its floor above a run
 _MOST = 1000  # draws of which the middle is taken

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array
 from numpyro.distributions import biject_to
 
-from bayeslaw._tree import Joint
+from bayeslaw._joint import Joint
 
 STARTS = 64  # prior draws per climb, of which it starts at the likeliest
 _CLIMBS = 200  # Newton steps at most; ten to thirty are usual

@@ -19,10 +19,11 @@ from jaxtyping import Array
 from bayeslaw._columns import COLUMNS
 from bayeslaw._decision import Decision, LogRange, through
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._noise import AbstractNoise, UntunedT
 from bayeslaw._penalty import Penalty, Target, default_penalty
-from bayeslaw._tree import Joint, Scalar, as_prior, evaluate, exp, fill, float64
+from bayeslaw._tree import Scalar, as_prior, evaluate, exp, fill, float64
 
 _COLLINEAR = 0.98  # correlation of two log scale columns above which their exponents are not told apart
 _FEW = 400  # draws of which the median optimum is taken

@@ -7,7 +7,7 @@ import numpy as np
 import numpyro
 from numpyro.infer import MCMC, NUTS
 
-from bayeslaw._tree import Joint
+from bayeslaw._joint import Joint
 
 _STATISTICS = {
     "potential_energy": "lp",

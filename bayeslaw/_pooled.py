@@ -16,9 +16,10 @@ from numpyro.distributions import biject_to, constraints
 from bayeslaw._columns import label_of
 from bayeslaw._decision import Decision, through
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import from_sums, to_sums
 from bayeslaw._law import AbstractLaw, AbstractWrapper
 from bayeslaw._runs import Table, read_table
-from bayeslaw._tree import Scalar, as_prior, changed, evaluate, float64, from_sums, leaves, sites, to_sums
+from bayeslaw._tree import Scalar, as_prior, changed, evaluate, float64, leaves, sites
 
 NEW = "new"  # the label of a group that is not among the runs
 _SHARE, _FACTOR = 0.2, 0.6  # default size of the differences, as a share of the prior's sd, and the sd of its log

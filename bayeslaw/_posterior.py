@@ -17,9 +17,10 @@ import xarray as xr
 from bayeslaw._columns import COLUMNS
 from bayeslaw._errors import InputError, Status
 from bayeslaw._identify import prior_draws
+from bayeslaw._joint import Joint
 from bayeslaw._law import named
 from bayeslaw._status import diagnostics_of, prior_status, sampler_status
-from bayeslaw._tree import Joint, fill, float64
+from bayeslaw._tree import fill, float64
 
 FORMAT = 1  # of the saved file; raise it when a reader of this version could misread the new one
 _GROUPS = ("log_likelihood", "posterior_predictive", "prior", "prior_predictive")

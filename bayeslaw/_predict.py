@@ -14,11 +14,12 @@ import xarray as xr
 from bayeslaw._columns import COLUMNS
 from bayeslaw._distance import distance, far
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint, as_joint
 from bayeslaw._misfit import corrected
 from bayeslaw._posterior import Posterior, check_prob, flat, labelled
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._stack import over_laws
-from bayeslaw._tree import OVERFLOW, Joint, as_joint, float64
+from bayeslaw._tree import OVERFLOW, float64
 
 NEW_RUN = "_new_run"  # suffix of a response with noise
 EXCESS = "_excess"  # suffix of a response less the same with tuned hyperparameters

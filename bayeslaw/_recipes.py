@@ -15,9 +15,9 @@ from bayeslaw._allocate import decision_of, scenarios_of
 from bayeslaw._columns import derive
 from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._posterior import Posterior, flat
 from bayeslaw._search import plan_of, score_of, search
-from bayeslaw._tree import Joint
 
 REACH = 1e6  # multipliers beyond it, or below its inverse, count as out of reach
 _STEPS = 12  # of bisection, to 0.7 % of the multiplier; the line between the ends is good to 1e-6

@@ -18,8 +18,8 @@ from numpyro.infer.hmc_util import dual_averaging
 
 from bayeslaw._columns import format_number
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._modes import STARTS, Mode, Observed, climb, density_of, values_of
-from bayeslaw._tree import Joint
 
 BLOCK = 250  # iterations per call of the compiled program at most: progress and interruption happen in between
 _BLOCK_ROWS = 2**18  # and that times the number of runs, roughly

@@ -16,8 +16,9 @@ from xarray.backends import H5NetCDFStore
 
 from bayeslaw._codec import check_stored, decode
 from bayeslaw._errors import InputError
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import FORMAT, Posterior
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._tree import float64
 
 _SEAL = "sha256"
 _LINKS = ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS")  # of netCDF, between arrays: addresses within the file

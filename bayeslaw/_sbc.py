@@ -15,12 +15,13 @@ from bayeslaw._allocate import decision_of
 from bayeslaw._decision import Decision
 from bayeslaw._errors import InputError, Status
 from bayeslaw._fit import quiet_fit
+from bayeslaw._joint import Joint, as_joint
 from bayeslaw._many import fingerprint, folder_of, in_parallel
 from bayeslaw._posterior import flat, labelled, log_likelihood
 from bayeslaw._recipes import optima
 from bayeslaw._runs import Table, number_columns, read_table
 from bayeslaw._sampler import Progress, reporter
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._tree import float64
 
 RANKS = 99  # draws that the truth is ranked among; so it is at one of 100 places
 _LEAST = 20  # worlds

@@ -13,8 +13,9 @@ from numpyro.distributions import biject_to
 
 from bayeslaw._columns import format_number
 from bayeslaw._errors import Status
+from bayeslaw._joint import Joint
 from bayeslaw._posterior import Posterior, flat
-from bayeslaw._tree import Joint, float64
+from bayeslaw._tree import float64
 
 WEAKER, STRONGER = 0.8, 1.25  # powers of the prior or the likelihood whose effect is shown
 SENSITIVE = 0.05  # ibid.: a larger gradient of the distance says that the posterior follows the component

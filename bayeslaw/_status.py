@@ -8,7 +8,8 @@ import numpy as np
 
 from bayeslaw._errors import Status
 from bayeslaw._identify import prior_of
-from bayeslaw._tree import Joint, float64
+from bayeslaw._joint import Joint
+from bayeslaw._tree import float64
 
 _MAX_RHAT, _MIN_ESS_PER_CHAIN = 1.01, 100  # Vehtari et al. 2021, arXiv 1903.08008
 _TAILS = (0.05, 0.95)  # the quantiles of which tail ESS is the ESS, ibid. section 4.3

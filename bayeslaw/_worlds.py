@@ -19,11 +19,12 @@ from bayeslaw._columns import COLUMNS
 from bayeslaw._columns import derive as derive_column
 from bayeslaw._decision import Choices, Decision, Range
 from bayeslaw._errors import InputError, Status
+from bayeslaw._joint import Joint
 from bayeslaw._posterior import Posterior, flat
 from bayeslaw._predict import NEW_RUN, need_posterior
 from bayeslaw._search import menu_items, plan_of, score_of
 from bayeslaw._stack import Stack
-from bayeslaw._tree import Joint, is_distribution
+from bayeslaw._tree import is_distribution
 
 _AT_ONCE = 2**22  # draws times actions of one call: what fits into memory beside everything else
 

@@ -25,8 +25,8 @@ import pandas as pd
 
 import bayeslaw as bl
 from bayeslaw import models as m
+from bayeslaw._joint import as_joint
 from bayeslaw._sbc import holm
-from bayeslaw._tree import as_joint
 
 PAGE = Path(__file__).parents[1] / "docs" / "calibration.md"
 BEGIN, END = "<!-- calibration: made by benchmarks/calibration.py -->\n", "<!-- end of calibration -->"

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import float64
 
 
 @float64

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw._tree import as_joint, leaves
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import leaves
 
 
 def pinned(law: bl.AbstractLaw, prior: bl.AbstractLaw, runs: Mapping[str, Any], noise: Any = None) -> bl.Posterior:

@@ -10,10 +10,11 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw._best import find
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import build
 from bayeslaw._ranked import Aim, ranked
 from bayeslaw._risk import quantile
-from bayeslaw._tree import Scalar, as_joint, float64
+from bayeslaw._tree import Scalar, float64
 from bayeslaw._worlds import worlds_of
 from bayeslaw.models import Chinchilla, Overtraining
 from bayeslaw.models.chinchilla import compute_optimal

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 import bayeslaw as bl
 from bayeslaw._groups import group_labels
-from bayeslaw._tree import Joint
+from bayeslaw._joint import Joint
 from bayeslaw.models import Chinchilla, Overtraining
 
 QUICK: dict[str, Any] = {"method": "importance", "draws": 1000}

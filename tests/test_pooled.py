@@ -9,9 +9,10 @@ from advised import advised_fit
 
 import bayeslaw as bl
 from bayeslaw._decision import through
+from bayeslaw._joint import as_joint
 from bayeslaw._pooled import _of_group
 from bayeslaw._target import cheapest
-from bayeslaw._tree import as_joint, evaluate, fill, float64, sites
+from bayeslaw._tree import evaluate, fill, float64, sites
 from bayeslaw.models import Chinchilla
 from bayeslaw.models.chinchilla import compute_optimal
 

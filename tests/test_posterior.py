@@ -12,7 +12,8 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw._codec import decode, encode
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import float64
 from bayeslaw.models import Chinchilla
 
 

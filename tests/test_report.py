@@ -16,9 +16,10 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw import models
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import build
 from bayeslaw._report._html import Html
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._tree import float64
 from bayeslaw.models import Chinchilla
 from bayeslaw.models.chinchilla import compute_optimal
 

@@ -10,9 +10,10 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw._identify import remark_on_design
+from bayeslaw._joint import as_joint
 from bayeslaw._modes import observed
 from bayeslaw._runs import number_columns, read_table, remark_on_rows
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._tree import float64
 from bayeslaw.models import Chinchilla
 
 NAMES = ("params", "tokens", "loss")

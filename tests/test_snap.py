@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import bayeslaw as bl
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import build
-from bayeslaw._tree import Scalar, as_joint
+from bayeslaw._tree import Scalar
 from bayeslaw.models import Overtraining, Vocabulary
 from bayeslaw.models.chinchilla import D0, N0, compute_optimal
 

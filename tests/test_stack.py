@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import bayeslaw as bl
-from bayeslaw._tree import Joint
+from bayeslaw._joint import Joint
 from bayeslaw.models import Chinchilla, Kaplan, Overtraining
 from bayeslaw.models.chinchilla import compute_optimal
 

@@ -14,7 +14,8 @@ from numpyro.infer import SVI, Predictive, Trace_ELBO
 from numpyro.infer.autoguide import AutoNormal
 
 import bayeslaw as bl
-from bayeslaw._tree import Joint, as_joint, fill, float64, nth, sites
+from bayeslaw._joint import Joint, as_joint
+from bayeslaw._tree import fill, float64, nth, sites
 from bayeslaw.models import M4, Chinchilla
 
 RUNS = bl.load_chinchilla()

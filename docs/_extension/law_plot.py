@@ -15,7 +15,8 @@ from matplotlib.ticker import FixedLocator
 
 from _extension.typical import MAIN, OTHERS, logarithmic, said, spaced, usual
 from bayeslaw._columns import COLUMNS
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import float64
 from bayeslaw.plots._style import BLUE, VERMILLION, label, log_axis, new_axes
 
 DRAWS = 1000

@@ -14,8 +14,9 @@ import pytest
 import bayeslaw as bl
 from bayeslaw._codec import decode, encode
 from bayeslaw._columns import COLUMNS
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import build
-from bayeslaw._tree import as_joint, fill, float64, under
+from bayeslaw._tree import fill, float64, under
 from bayeslaw.models import LAWS
 
 # A plausible value of each column; laws add theirs here.

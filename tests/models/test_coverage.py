@@ -17,7 +17,8 @@ from scipy.optimize import brentq, curve_fit, minimize
 from scipy.special import betaln, gammaln
 
 import bayeslaw as bl
-from bayeslaw._tree import as_joint, float64, leaves
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import float64, leaves
 from bayeslaw.models.coverage import Coverage, log_rise, pass_at_k
 from bayeslaw.models.coverage_by_size import CoverageBySize
 from bayeslaw.models.coverage_curve import CoverageCurve, fitted_curve

@@ -11,8 +11,9 @@ from huber import huber
 from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
+from bayeslaw._joint import as_joint
 from bayeslaw._search import score_of, search
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._tree import float64
 from bayeslaw.models import Chinchilla, DataConstrained
 from bayeslaw.models.data_constrained import _worth
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import bayeslaw as bl
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import build
 from bayeslaw._report._html import Html
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._tree import float64
 from bayeslaw.models import LAWS, Chinchilla
 
 # What is given, where the decisions of a law need it: a plausible value of each.

@@ -11,7 +11,8 @@ from test_contract import POINTS
 
 import bayeslaw as bl
 from bayeslaw._columns import COLUMNS
-from bayeslaw._tree import Joint, as_joint, float64
+from bayeslaw._joint import Joint, as_joint
+from bayeslaw._tree import float64
 from bayeslaw.models import LAWS, QAT, MoESparsity, OurGraph, OurRefinement, OurVerification, Precision
 
 pytestmark = pytest.mark.trust

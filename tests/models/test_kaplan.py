@@ -18,8 +18,9 @@ from scipy.interpolate import Akima1DInterpolator
 from scipy.optimize import brentq
 
 import bayeslaw as bl
+from bayeslaw._joint import as_joint
 from bayeslaw._search import score_of, search
-from bayeslaw._tree import as_joint, evaluate, float64, sites
+from bayeslaw._tree import evaluate, float64, sites
 from bayeslaw.models import AutoregressiveCompute, AutoregressiveSize, Kaplan, KaplanSteps
 
 LAW = Kaplan.published()["kaplan2020"]  # Table 2

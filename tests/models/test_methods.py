@@ -14,7 +14,8 @@ from test_contract import POINTS
 import bayeslaw as bl
 from bayeslaw._columns import COLUMNS
 from bayeslaw._identify import prior_of
-from bayeslaw._tree import as_joint, float64
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import float64
 from bayeslaw.models import LAWS
 
 # Over more of the plane Farseer's shapes bend its posterior so that no method here is quick: 1023 steps a draw.

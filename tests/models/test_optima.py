@@ -7,7 +7,8 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw._codec import check_stored
-from bayeslaw._tree import Joint, as_joint, float64, sites
+from bayeslaw._joint import Joint, as_joint
+from bayeslaw._tree import float64, sites
 from bayeslaw.models import Chinchilla, optima
 from bayeslaw.models.optima import PRESETS
 

@@ -18,7 +18,8 @@ from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 
 import bayeslaw as bl
-from bayeslaw._tree import as_joint, float64, leaves
+from bayeslaw._joint import as_joint
+from bayeslaw._tree import float64, leaves
 from bayeslaw.models.train_to_test import TrainToTest, train_to_test
 from bayeslaw.models.train_to_test_coverage import TrainToTestCoverage
 

@@ -15,8 +15,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 
 import bayeslaw as bl
+from bayeslaw._joint import as_joint
 from bayeslaw._posterior import Posterior, flat
-from bayeslaw._tree import as_joint
 from bayeslaw.models import Chinchilla
 from bayeslaw.plots import plot_penalty
 from bayeslaw.plots._penalty import _amounts, _title, _window
