@@ -62,7 +62,8 @@ def draws(joint: Joint) -> tuple[jax.Array, dict[str, jax.Array]]:
     drawn = [joint.unconstrain(joint.sample_prior(key)) for key in keys]
     positive = [name for name, prior in joint.sites().items() if prior.support is constraints.positive]
     drawn += [{**drawn[0], name: jnp.full_like(drawn[0][name], jnp.log(0.01))} for name in positive]
-    return keys[jnp.r_[:DRAWS, [0] * len(positive)]], jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
+    order = np.append(np.arange(DRAWS), np.zeros(len(positive), int))
+    return keys[order], jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
 
 
 @float64
