@@ -1,6 +1,6 @@
 """Is it right about its own uncertainty? Simulation-based calibration of every law, wrapper and noise.
 
-    python benchmarks/calibration.py                        # all, 200 worlds each: one to two hours on two cores
+    python benchmarks/calibration.py                        # all, 200 worlds each: four hours on two cores
     python benchmarks/calibration.py Chinchilla Pooled      # some of them
     python benchmarks/calibration.py --worlds 20            # a look
     python benchmarks/calibration.py --write                # and puts the table into docs/calibration.md

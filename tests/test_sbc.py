@@ -14,7 +14,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw import _sbc
 from bayeslaw._sbc import holm
-from bayeslaw.models import Chinchilla
+from bayeslaw.models import LAWS, Chinchilla
 
 DESIGN = {"params": np.geomspace(5e7, 2e10, 12).repeat(2), "tokens": np.geomspace(2e9, 5e11, 24)[::-1]}
 QUICK: dict[str, Any] = {"draws": 150, "warmup": 300}  # 600 draws, of which 99 are used
@@ -139,3 +139,11 @@ def test_laws_of_every_kind_of_noise_and_wrapper(
     assert [line.split("`")[1] for line in done.stdout.splitlines() if line.startswith("| `")] == names
     record_property("kind", "Laws and wrappers in 24 worlds of their own each")
     record_property("results", len(names))
+
+
+def test_every_law_is_in_the_table_of_the_documentation() -> None:
+    """And none of them is marked wrong; `python benchmarks/calibration.py --write` makes it."""
+    text = (Path(__file__).parents[1] / "docs" / "calibration.md").read_text(encoding="utf-8")
+    named = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert set(named) >= {law.__name__ for law in LAWS} | {"Penalised", "Pooled", "Discrepant"}
+    assert "**wrong**" not in text
