@@ -8,10 +8,9 @@ from numpyro.distributions import constraints
 
 from bayeslaw._noise import AbstractNoise
 
-_ALIKE = (
-    1e8  # the concentration of problems that are all the same, beyond which Gamma functions cancel; its inverse: of
-)
-# problems that are always or never solved
+# The concentration of problems that are all the same, beyond which Gamma functions cancel; its inverse is that of
+# problems that are always or never solved.
+_ALIKE = 1e8
 
 
 def right_and_wrong(mean: Any, concentration: Any) -> tuple[Any, Any]:
