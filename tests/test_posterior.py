@@ -158,7 +158,7 @@ def test_files_of_earlier_versions_are_read(name: str, record_property: Callable
     assert found.draws["base.alpha"].mean() == pytest.approx(0.3136943316867581, rel=1e-12)
     predicted = bl.predict(found, {"params": "7B", "tokens": "1T", "corpus": "web"}, misfit=False).summary()
     assert predicted["lower"].iloc[0] == pytest.approx(2.067582, rel=1e-6)  # printed digits
-    record_property("kind", "Golden files, one of each version of the format")
+    record_property("kind", "Golden files, of each released form of the format")
     record_property("results", 1)
 
 
